@@ -1,0 +1,85 @@
+// The C side of backend/onnx: a thin layer over ONNX Runtime's C API that does in
+// one call what would else be a dozen crossings between Go and C.
+//
+// The types are opaque here. Most functions of the runtime are reached through
+// the C wrappers that the Go binding links into the program; the few that it does
+// not wrap are taken from the runtime's function table, whose order is part of
+// its binary interface (table_test.go compares the places with the binding's header).
+#ifndef GALATEA_ONNX_RUNTIME_H
+#define GALATEA_ONNX_RUNTIME_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct OrtEnv OrtEnv;
+typedef struct OrtStatus OrtStatus;
+typedef struct OrtSession OrtSession;
+typedef struct OrtSessionOptions OrtSessionOptions;
+typedef struct OrtRunOptions OrtRunOptions;
+typedef struct OrtMemoryInfo OrtMemoryInfo;
+typedef struct OrtValue OrtValue;
+typedef struct OrtTypeInfo OrtTypeInfo;
+typedef struct OrtTensorTypeAndShapeInfo OrtTensorTypeAndShapeInfo;
+
+enum { GALATEA_MAX_RANK = 64 };
+
+// One input of a run. data is borrowed for the run.
+typedef struct {
+  const char *name;
+  int32_t type;
+  int32_t rank;
+  int64_t dims[GALATEA_MAX_RANK];
+  void *data;
+  size_t bytes;
+  size_t elements;
+} galatea_input;
+
+// One output of a run. value owns what data points to; galatea_release_outputs frees it.
+typedef struct {
+  const char *name;
+  OrtValue *value;
+  int32_t type;
+  int32_t rank;
+  int64_t dims[GALATEA_MAX_RANK];
+  void *data;
+  size_t bytes;
+  size_t elements;
+} galatea_output;
+
+// One declared input or output. name is freed by galatea_free_specs.
+typedef struct {
+  char *name;
+  int32_t kind;  // ONNXType: 1 is a tensor
+  int32_t type;
+  int32_t rank;
+  int64_t dims[GALATEA_MAX_RANK];
+} galatea_spec;
+
+// Opens the library and its function table. Returns NULL, or a message in static
+// or dlerror's memory; *version is set when the library could be asked for it.
+const char *galatea_open(const char *path, uint32_t api_version, const char **version);
+
+// Creates the process's environment with our logger. Must precede every other environment.
+OrtStatus *galatea_create_env(int severity, OrtEnv **env);
+
+OrtStatus *galatea_available_providers(char ***names, int *count);
+void galatea_release_providers(char **names, int count);
+int galatea_error_code(const OrtStatus *status);
+
+OrtStatus *galatea_set_load_cancelled(OrtSessionOptions *o, int cancel);
+OrtStatus *galatea_add_external(OrtSessionOptions *o, const char *const *names, char *const *buffers, const size_t *sizes, size_t n);
+
+// Reads the session's declared inputs (or outputs) into a new array.
+OrtStatus *galatea_specs(OrtSession *s, int outputs, galatea_spec **specs, size_t *count);
+void galatea_free_specs(galatea_spec *specs, size_t count);
+
+// Runs the session. On success every output holds a value of the runtime's own;
+// on failure none does.
+OrtStatus *galatea_run(OrtSession *s, OrtRunOptions *o, OrtMemoryInfo *memory,
+                       galatea_input *in, size_t n_in, galatea_output *out, size_t n_out);
+void galatea_release_outputs(galatea_output *out, size_t n);
+
+// Copies a string output as length-prefixed elements into dst, which holds out->bytes.
+OrtStatus *galatea_copy_strings(const galatea_output *out, uint8_t *dst);
+
+#endif

@@ -1,0 +1,231 @@
+package onnx
+
+/*
+#include <stdlib.h>
+#include "runtime.h"
+
+typedef struct OrtCUDAProviderOptionsV2 OrtCUDAProviderOptionsV2;
+typedef struct OrtTensorRTProviderOptionsV2 OrtTensorRTProviderOptionsV2;
+
+extern OrtStatus *CreateSessionOptions(OrtSessionOptions **o);
+extern void ReleaseSessionOptions(OrtSessionOptions *o);
+extern OrtStatus *SetSessionExecutionMode(OrtSessionOptions *o, int mode);
+extern OrtStatus *SetSessionGraphOptimizationLevel(OrtSessionOptions *o, int level);
+extern OrtStatus *AddSessionConfigEntry(OrtSessionOptions *o, char *key, char *value);
+extern OrtStatus *SetIntraOpNumThreads(OrtSessionOptions *o, int n);
+extern OrtStatus *SetInterOpNumThreads(OrtSessionOptions *o, int n);
+extern OrtStatus *SetCpuMemArena(OrtSessionOptions *o, int use);
+extern OrtStatus *SetMemPattern(OrtSessionOptions *o, int use);
+extern OrtStatus *CreateSession(void *data, size_t size, OrtEnv *env, OrtSession **out, OrtSessionOptions *o);
+
+extern OrtStatus *CreateCUDAProviderOptions(OrtCUDAProviderOptionsV2 **o);
+extern OrtStatus *UpdateCUDAProviderOptions(OrtCUDAProviderOptionsV2 *o, const char **keys, const char **values, int n);
+extern OrtStatus *AppendExecutionProviderCUDAV2(OrtSessionOptions *o, OrtCUDAProviderOptionsV2 *cuda);
+extern void ReleaseCUDAProviderOptions(OrtCUDAProviderOptionsV2 *o);
+extern OrtStatus *CreateTensorRTProviderOptions(OrtTensorRTProviderOptionsV2 **o);
+extern OrtStatus *UpdateTensorRTProviderOptions(OrtTensorRTProviderOptionsV2 *o, const char **keys, const char **values, int n);
+extern OrtStatus *AppendExecutionProviderTensorRTV2(OrtSessionOptions *o, OrtTensorRTProviderOptionsV2 *trt);
+extern void ReleaseTensorRTProviderOptions(OrtTensorRTProviderOptionsV2 *o);
+*/
+import "C"
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"unsafe"
+
+	"galatea/backend"
+)
+
+// openSession makes a session for one device. While it is made, the end of ctx
+// asks the runtime to give up.
+func (r *Runtime) openSession(ctx context.Context, a backend.Artifact, d backend.Device, f *files) (*C.OrtSession, error) {
+	var options *C.OrtSessionOptions
+	if err := check(C.CreateSessionOptions(&options)); err != nil {
+		return nil, fmt.Errorf("%s: session options: %w", a.Name, err)
+	}
+	defer C.ReleaseSessionOptions(options)
+	if err := setOptions(options, a.Options); err != nil {
+		return nil, fmt.Errorf("%s: %w", a.Name, err)
+	}
+	if d.Kind == backend.GPU {
+		if err := r.appendProviders(options, a.Options.Providers, d); err != nil {
+			return nil, fmt.Errorf("%s: instance_group on %v: %w", a.Name, d, err)
+		}
+	}
+	release, err := addExternal(options, f.external)
+	defer release()
+	if err != nil {
+		return nil, fmt.Errorf("%s: external data: %w", a.Name, err)
+	}
+	stopped := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		_ = check(C.galatea_set_load_cancelled(options, 1))
+		close(stopped)
+	})
+	var session *C.OrtSession
+	err = check(C.CreateSession(unsafe.Pointer(&f.model[0]), C.size_t(len(f.model)), r.env, &session, options))
+	if !stop() {
+		<-stopped // options must outlive the cancelling call
+	}
+	if err == nil {
+		return session, nil
+	}
+	if ctx.Err() != nil && hasCode(err, codeLoadCancelled) {
+		return nil, context.Cause(ctx)
+	}
+	return nil, fmt.Errorf("%s: %w", a.Name, err)
+}
+
+func setOptions(o *C.OrtSessionOptions, want backend.Options) error {
+	entries := map[string]string{
+		// Idle threads that spin steal the cores from the front and from other models.
+		"session.intra_op.allow_spinning": "0",
+		"session.inter_op.allow_spinning": "0",
+	}
+	maps.Copy(entries, want.Entries)
+	mode := 0
+	if want.Parallel {
+		mode = 1
+	}
+	steps := []struct {
+		what   string
+		status *C.OrtStatus
+	}{
+		{"intra_op_thread_count", C.SetIntraOpNumThreads(o, C.int(max(1, want.IntraOpThreads)))},
+		{"inter_op_thread_count", C.SetInterOpNumThreads(o, C.int(max(1, want.InterOpThreads)))},
+		{"execution_mode", C.SetSessionExecutionMode(o, C.int(mode))},
+		{"enable_mem_arena", C.SetCpuMemArena(o, flag(!want.NoArena))},
+		{"enable_mem_pattern", C.SetMemPattern(o, flag(!want.NoMemPattern))},
+		{"optimization.graph.level", C.SetSessionGraphOptimizationLevel(o, graphLevel(want.GraphLevel))},
+	}
+	var errs []error
+	for _, s := range steps {
+		if err := check(s.status); err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", s.what, err))
+		}
+	}
+	for _, key := range slices.Sorted(maps.Keys(entries)) {
+		k, v := C.CString(key), C.CString(entries[key])
+		if err := check(C.AddSessionConfigEntry(o, k, v)); err != nil {
+			errs = append(errs, fmt.Errorf("parameter %q: %w", key, err))
+		}
+		C.free(unsafe.Pointer(k))
+		C.free(unsafe.Pointer(v))
+	}
+	return errors.Join(errs...)
+}
+
+func flag(on bool) C.int {
+	if on {
+		return 1
+	}
+	return 0
+}
+
+// graphLevel turns Triton's number into the runtime's.
+func graphLevel(triton int) C.int {
+	switch {
+	case triton < 0:
+		return 1 // basic
+	case triton == 1:
+		return 2 // extended
+	case triton >= 2:
+		return 0 // none
+	default:
+		return 99 // all
+	}
+}
+
+// appendProviders puts the execution providers for a GPU before the CPU's.
+func (r *Runtime) appendProviders(o *C.OrtSessionOptions, providers []backend.Provider, d backend.Device) error {
+	if len(providers) == 0 {
+		providers = []backend.Provider{{Name: "cuda"}}
+	}
+	built, err := r.Providers()
+	if err != nil {
+		return err
+	}
+	for _, p := range providers {
+		full := map[string]string{"cuda": "CUDAExecutionProvider", "tensorrt": "TensorrtExecutionProvider"}[p.Name]
+		if !slices.Contains(built, full) {
+			return fmt.Errorf("%w: this library of ONNX Runtime has no %s provider, only %v: name a GPU build with --onnxruntime-library, or set instance_group.kind to KIND_CPU",
+				backend.ErrUnsupported, cmp.Or(full, p.Name), built)
+		}
+		options := map[string]string{"device_id": strconv.Itoa(d.Index)}
+		maps.Copy(options, p.Options)
+		if err := appendProvider(o, p.Name, options); err != nil {
+			return fmt.Errorf("%s provider: %w", p.Name, err)
+		}
+	}
+	return nil
+}
+
+func appendProvider(o *C.OrtSessionOptions, name string, options map[string]string) error {
+	keys, values := cStrings(slices.Sorted(maps.Keys(options)), options)
+	defer freeStrings(keys)
+	defer freeStrings(values)
+	n := C.int(len(options))
+	if name == "tensorrt" {
+		var trt *C.OrtTensorRTProviderOptionsV2
+		if err := check(C.CreateTensorRTProviderOptions(&trt)); err != nil {
+			return err
+		}
+		defer C.ReleaseTensorRTProviderOptions(trt)
+		if err := check(C.UpdateTensorRTProviderOptions(trt, &keys[0], &values[0], n)); err != nil {
+			return err
+		}
+		return check(C.AppendExecutionProviderTensorRTV2(o, trt))
+	}
+	var cuda *C.OrtCUDAProviderOptionsV2
+	if err := check(C.CreateCUDAProviderOptions(&cuda)); err != nil {
+		return err
+	}
+	defer C.ReleaseCUDAProviderOptions(cuda)
+	if err := check(C.UpdateCUDAProviderOptions(cuda, &keys[0], &values[0], n)); err != nil {
+		return err
+	}
+	return check(C.AppendExecutionProviderCUDAV2(o, cuda))
+}
+
+func cStrings(keys []string, m map[string]string) (k, v []*C.char) {
+	for _, key := range keys {
+		k = append(k, C.CString(key))
+		v = append(v, C.CString(m[key]))
+	}
+	return k, v
+}
+
+func freeStrings(all []*C.char) {
+	for _, s := range all {
+		C.free(unsafe.Pointer(s))
+	}
+}
+
+// addExternal gives the runtime the bytes of side files. The returned function
+// frees what only the making of the session needs.
+func addExternal(o *C.OrtSessionOptions, external map[string][]byte) (release func(), err error) {
+	n := len(external)
+	if n == 0 {
+		return func() {}, nil
+	}
+	names := unsafe.Slice((**C.char)(C.calloc(C.size_t(n), C.size_t(unsafe.Sizeof(uintptr(0))))), n)
+	buffers := unsafe.Slice((**C.char)(C.calloc(C.size_t(n), C.size_t(unsafe.Sizeof(uintptr(0))))), n)
+	sizes := make([]C.size_t, n)
+	for i, location := range slices.Sorted(maps.Keys(external)) {
+		names[i] = C.CString(location)
+		buffers[i] = (*C.char)(unsafe.Pointer(&external[location][0]))
+		sizes[i] = C.size_t(len(external[location]))
+	}
+	err = check(C.galatea_add_external(o, &names[0], &buffers[0], &sizes[0], C.size_t(n)))
+	return func() {
+		freeStrings(names)
+		C.free(unsafe.Pointer(&names[0]))
+		C.free(unsafe.Pointer(&buffers[0]))
+	}, err
+}

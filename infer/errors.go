@@ -1,0 +1,53 @@
+package infer
+
+import (
+	"errors"
+	"fmt"
+)
+
+// The errors that cross packages. The gateway has one table from these to the
+// wire's status codes; a new one needs a row there, which a test demands.
+var (
+	// ErrUnknownModel says that no model has the name.
+	ErrUnknownModel = errors.New("unknown model")
+	// ErrUnknownVersion says that the model is known but not the version.
+	ErrUnknownVersion = errors.New("unknown model version")
+	// ErrNoVersion says that the model is known but none of its versions is ready.
+	ErrNoVersion = errors.New("no version available")
+	// ErrNotReady says that the version is known but not ready: loading, failed or unloaded.
+	ErrNotReady = errors.New("version not ready")
+	// ErrInvalid says that the request does not fit the model. It is wrapped in an *InvalidError.
+	ErrInvalid = errors.New("invalid request")
+	// ErrQueueFull says that the version's queue holds as many requests as it may.
+	ErrQueueFull = errors.New("queue full")
+	// ErrTimeout says that the request waited in the queue longer than it may.
+	ErrTimeout = errors.New("request timeout expired")
+	// ErrStopping says that the version no longer takes requests.
+	ErrStopping = errors.New("version is stopping")
+	// ErrExecution says that the runtime failed on the request. It is wrapped with the runtime's words.
+	ErrExecution = errors.New("inference failed")
+	// ErrInstanceLost says that the instance that ran the request is gone and has to be made anew.
+	ErrInstanceLost = errors.New("instance lost")
+)
+
+// Sentinels lists the errors above, so that a test can demand an answer for each.
+func Sentinels() []error {
+	return []error{
+		ErrUnknownModel, ErrUnknownVersion, ErrNoVersion, ErrNotReady, ErrInvalid,
+		ErrQueueFull, ErrTimeout, ErrStopping, ErrExecution, ErrInstanceLost,
+	}
+}
+
+// InvalidError is a request's own fault; Text is meant for the caller.
+type InvalidError struct{ Text string }
+
+// Error returns the text for the caller.
+func (e *InvalidError) Error() string { return e.Text }
+
+// Unwrap makes errors.Is(err, ErrInvalid) true.
+func (e *InvalidError) Unwrap() error { return ErrInvalid }
+
+// Invalidf returns an *InvalidError.
+func Invalidf(format string, args ...any) error {
+	return &InvalidError{Text: fmt.Sprintf(format, args...)}
+}

@@ -1,0 +1,223 @@
+package scheduler
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+	"time"
+
+	"galatea/backend"
+	"galatea/infer"
+	"galatea/tensor"
+)
+
+// lane owns an instance: its goroutine receives batches, runs them and answers
+// their calls.
+type lane struct {
+	queue    *Queue
+	index    int
+	instance backend.Instance // nil while it is lost
+	remake   func(ctx context.Context, i int) (backend.Instance, error)
+	batches  chan *batch
+	next     batch // the loop's while the lane is idle, the lane's while it runs
+	closeErr error
+
+	inputs []tensor.Tensor // scratch: the batched inputs
+	rows   []tensor.Scatterer
+}
+
+// batch is what a lane runs. The loop fills it while the lane is idle.
+type batch struct {
+	calls  []*call
+	ctx    context.Context //nolint:containedctx // the run's own, ended when all its callers have left
+	cancel context.CancelFunc
+
+	// the loop's
+	turn    uint64
+	live    int
+	running bool
+}
+
+func newLane(q *Queue, i int, instance backend.Instance, remake func(context.Context, int) (backend.Instance, error)) *lane {
+	return &lane{queue: q, index: i, instance: instance, remake: remake, batches: make(chan *batch, 1)}
+}
+
+// start makes a batch of the calls that the loop put in.
+func (b *batch) start(parent context.Context) {
+	b.turn++
+	b.live, b.running = len(b.calls), true
+	b.ctx, b.cancel = context.WithCancel(parent)
+	for _, c := range b.calls {
+		c.batch, c.turn = b, b.turn
+	}
+}
+
+// end says that the lane is done; it reports false for a lane that had no batch.
+func (b *batch) end() bool {
+	if !b.running {
+		return false
+	}
+	b.running = false
+	b.cancel()
+	return true
+}
+
+// leave says that a caller of the given turn has gone; the last one stops the run.
+func (b *batch) leave(turn uint64) {
+	if !b.running || b.turn != turn {
+		return
+	}
+	if b.live--; b.live == 0 {
+		b.cancel()
+	}
+}
+
+func (l *lane) work() {
+	for b := range l.batches {
+		l.queue.stats.busy(l.index, time.Now())
+		l.run(b.ctx, b.calls)
+		clear(b.calls)
+		if l.instance == nil {
+			l.restore()
+		}
+		l.queue.stats.busy(l.index, time.Time{})
+		l.queue.idle <- l
+	}
+	if l.instance != nil {
+		l.closeErr = l.instance.Close()
+	}
+}
+
+// run executes the calls in one batch and answers each. When the batch fails, its
+// halves are run apart, so that only the guilty call fails.
+func (l *lane) run(ctx context.Context, calls []*call) {
+	live := calls[:0]
+	for _, c := range calls {
+		if c.gone() {
+			c.answer(nil, nil)
+			continue
+		}
+		live = append(live, c)
+	}
+	if len(live) == 0 {
+		return
+	}
+	timing, err := l.execute(ctx, live)
+	if err == nil {
+		return
+	}
+	if len(live) > 1 && l.instance != nil && ctx.Err() == nil {
+		half := len(live) / 2
+		l.run(ctx, live[:half:half])
+		l.run(ctx, live[half:])
+		return
+	}
+	for _, c := range live {
+		if !c.gone() { // who has left has counted that
+			l.queue.stats.failed(reasonBackend, time.Since(c.queued))
+		}
+		l.queue.traceFailed(c, timing, err)
+		c.answer(nil, err)
+	}
+}
+
+// execute runs one batch and answers its calls. When it returns an error, no call
+// has been answered.
+func (l *lane) execute(ctx context.Context, calls []*call) (t infer.Timing, err error) {
+	t.Started = time.Now()
+	answers, err := l.answers(ctx, calls, &t)
+	if err != nil {
+		return t, err
+	}
+	l.queue.stats.ran(calls, t)
+	l.queue.traceBatch(ctx, calls, t)
+	for i, c := range calls {
+		answers[i].Timing = t
+		answers[i].Timing.Queued = c.queued
+		c.answer(answers[i], nil)
+	}
+	return t, nil
+}
+
+// answers gathers, runs, checks and scatters. A panic in the backend is one failed batch.
+func (l *lane) answers(ctx context.Context, calls []*call, t *infer.Timing) (answers []*infer.Response, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			l.queue.o.Log.Error("panic in the backend", slog.String("model", l.queue.o.Name), slog.Any("err", p), slog.String("stack", string(debug.Stack())))
+			err = fmt.Errorf("%w: panic: %v", infer.ErrExecution, p)
+		}
+	}()
+	if l.instance == nil {
+		return nil, infer.ErrInstanceLost
+	}
+	for _, c := range calls {
+		t.Rows += c.rows
+	}
+	b, err := l.gather(calls, t.Rows)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", infer.ErrExecution, err)
+	}
+	t.Input = time.Now()
+	if err := l.instance.Run(ctx, b); err != nil {
+		return nil, l.failed(ctx, err)
+	}
+	t.Infer = time.Now()
+	if err := l.startScatter(b, t.Rows); err != nil {
+		return nil, fmt.Errorf("%w: %w", infer.ErrExecution, err)
+	}
+	answers = make([]*infer.Response, len(calls))
+	for i, c := range calls {
+		if answers[i], err = l.scatter(c, b); err != nil {
+			for _, r := range answers[:i] {
+				r.Release()
+			}
+			return nil, fmt.Errorf("%w: %w", infer.ErrExecution, err)
+		}
+	}
+	t.Done = time.Now()
+	return answers, nil
+}
+
+// failed says what a failed run means; an instance that says that it is lost is closed.
+func (l *lane) failed(ctx context.Context, err error) error {
+	switch {
+	case errors.Is(err, infer.ErrInstanceLost):
+		l.queue.o.Log.Error("instance lost", slog.String("model", l.queue.o.Name), slog.Int("instance", l.index), slog.Any("err", err))
+		if closeErr := l.instance.Close(); closeErr != nil {
+			l.queue.o.Log.Warn("close a lost instance", slog.String("model", l.queue.o.Name), slog.Any("err", closeErr))
+		}
+		l.instance = nil
+		return err
+	case ctx.Err() != nil:
+		return err
+	default:
+		return fmt.Errorf("%w: %w", infer.ErrExecution, err)
+	}
+}
+
+// The waits between attempts to make a lost instance anew.
+const (
+	firstRemake = 100 * time.Millisecond
+	lastRemake  = 30 * time.Second
+)
+
+// restore makes the instance anew, trying until it works or the queue closes.
+func (l *lane) restore() {
+	for wait := firstRemake; ; wait = min(2*wait, lastRemake) {
+		instance, err := l.remake(l.queue.run, l.index)
+		if err == nil {
+			l.instance = instance
+			return
+		}
+		l.queue.o.Log.Error("make a lost instance anew", slog.String("model", l.queue.o.Name), slog.Int("instance", l.index), slog.Any("err", err))
+		timer := time.NewTimer(wait)
+		select {
+		case <-timer.C:
+		case <-l.queue.closed:
+			timer.Stop()
+			return
+		}
+	}
+}
