@@ -15,51 +15,18 @@ const (
 	reasonBackend  = "BACKEND"  // the runtime failed
 )
 
-// Duration is a count of events and the time that they took together.
-type Duration struct {
-	Count uint64
-	Total time.Duration
-}
-
-func (d *Duration) add(t time.Duration) { d.Count++; d.Total += t }
-
-// BatchStats is what batches of one size cost.
-type BatchStats struct {
-	Executions                             uint64
-	ComputeInput, ComputeInfer, ComputeOut time.Duration
-}
-
-// LaneStats says what an instance does.
-type LaneStats struct {
-	BusySince time.Time // zero: idle
-}
-
-// Stats is a snapshot of a queue's counters since Start.
-type Stats struct {
-	Pending       int // waiting requests
-	LastInference time.Time
-	Rows          uint64 // rows executed
-	Executions    uint64 // runs of the model
-
-	Success      Duration            // from arrival to answer
-	Failure      map[string]Duration // by reason: REJECTED, CANCELED, BACKEND
-	Queue        Duration            // requests that succeeded only, as the three below
-	ComputeInput Duration
-	ComputeInfer Duration
-	ComputeOut   Duration
-
-	Batches map[int]BatchStats // by rows
-	Lanes   []LaneStats
-
-	Latency   Histogram // seconds from arrival to answer
-	QueueTime Histogram // seconds in the queue
-	BatchSize Histogram // rows of a run
-}
+// Bucket bounds, upper ends included.
+var (
+	timeBounds = []float64{ // seconds
+		0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30,
+	}
+	batchBounds = []float64{1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024} // rows
+)
 
 // stats is updated once a batch, under one lock.
 type stats struct {
 	mu sync.Mutex
-	s  Stats
+	s  infer.Stats
 }
 
 func (s *stats) waiting(n int) {
@@ -72,7 +39,7 @@ func (s *stats) busy(lane int, since time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for len(s.s.Lanes) <= lane {
-		s.s.Lanes = append(s.s.Lanes, LaneStats{})
+		s.s.Lanes = append(s.s.Lanes, infer.LaneStats{})
 	}
 	s.s.Lanes[lane].BusySince = since
 }
@@ -81,10 +48,10 @@ func (s *stats) failed(reason string, after time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.s.Failure == nil {
-		s.s.Failure = map[string]Duration{}
+		s.s.Failure = map[string]infer.Duration{}
 	}
 	d := s.s.Failure[reason]
-	d.add(after)
+	d.Add(after)
 	s.s.Failure[reason] = d
 }
 
@@ -96,9 +63,9 @@ func (s *stats) ran(calls []*call, t infer.Timing) {
 	s.s.LastInference = t.Done
 	s.s.Rows += uint64(t.Rows)
 	s.s.Executions++
-	s.s.BatchSize.observe(batchBounds, float64(t.Rows))
+	s.s.BatchSize.Observe(batchBounds, float64(t.Rows))
 	if s.s.Batches == nil {
-		s.s.Batches = map[int]BatchStats{}
+		s.s.Batches = map[int]infer.BatchStats{}
 	}
 	b := s.s.Batches[t.Rows]
 	b.Executions++
@@ -111,26 +78,26 @@ func (s *stats) ran(calls []*call, t infer.Timing) {
 		if !c.req.Received.IsZero() {
 			received = c.req.Received
 		}
-		s.s.Success.add(t.Done.Sub(received))
-		s.s.Queue.add(t.Started.Sub(c.queued))
-		s.s.ComputeInput.add(input)
-		s.s.ComputeInfer.add(compute)
-		s.s.ComputeOut.add(output)
-		s.s.Latency.observe(timeBounds, t.Done.Sub(received).Seconds())
-		s.s.QueueTime.observe(timeBounds, t.Started.Sub(c.queued).Seconds())
+		s.s.Success.Add(t.Done.Sub(received))
+		s.s.Queue.Add(t.Started.Sub(c.queued))
+		s.s.ComputeInput.Add(input)
+		s.s.ComputeInfer.Add(compute)
+		s.s.ComputeOut.Add(output)
+		s.s.Latency.Observe(timeBounds, t.Done.Sub(received).Seconds())
+		s.s.QueueTime.Observe(timeBounds, t.Started.Sub(c.queued).Seconds())
 	}
 }
 
 // Stats returns a snapshot that shares nothing with the queue.
-func (q *Queue) Stats() Stats {
+func (q *Queue) Stats() infer.Stats {
 	q.stats.mu.Lock()
 	defer q.stats.mu.Unlock()
 	s := q.stats.s
 	s.Failure = maps.Clone(s.Failure)
 	s.Batches = maps.Clone(s.Batches)
-	s.Lanes = append(make([]LaneStats, 0, len(q.lanes)), s.Lanes...)
+	s.Lanes = append(make([]infer.LaneStats, 0, len(q.lanes)), s.Lanes...)
 	for len(s.Lanes) < len(q.lanes) {
-		s.Lanes = append(s.Lanes, LaneStats{})
+		s.Lanes = append(s.Lanes, infer.LaneStats{})
 	}
 	return s
 }

@@ -1,4 +1,4 @@
-package scheduler
+package infer
 
 import (
 	"slices"
@@ -8,14 +8,6 @@ import (
 // maxBounds is the most bucket bounds that a histogram here has.
 const maxBounds = 18
 
-// Bucket bounds, upper ends included.
-var (
-	timeBounds = []float64{ // seconds
-		0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30,
-	}
-	batchBounds = []float64{1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024} // rows
-)
-
 // Histogram counts observations in buckets; its copy is a snapshot.
 type Histogram struct {
 	bounds []float64
@@ -23,7 +15,9 @@ type Histogram struct {
 	sum    float64
 }
 
-func (h *Histogram) observe(bounds []float64, v float64) {
+// Observe counts v. The bounds are ascending, upper ends included, at most maxBounds of
+// them, and the same in every call.
+func (h *Histogram) Observe(bounds []float64, v float64) {
 	h.bounds = bounds
 	h.counts[sort.SearchFloat64s(bounds, v)]++
 	h.sum += v
