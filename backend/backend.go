@@ -19,7 +19,7 @@ type Backend interface {
 
 // Model is an opened version: its weights, once for each device.
 type Model interface {
-	// Signature is what the runtime says that the model takes and gives.
+	// Signature is the artifact's. It sets the order of a batch's Want and Outputs.
 	Signature() tensor.Signature
 	// NewInstance makes a lane on one of the artifact's devices. All instances on a
 	// device share the weights. It may be called from several goroutines.
@@ -86,7 +86,7 @@ type Artifact struct {
 	Name      string           // how logs and errors call the model: name/version
 	File      string           // path of the model file
 	External  []string         // files with external weights, relative to File's folder
-	Signature tensor.Signature // what the file declares; a session that differs is refused
+	Signature tensor.Signature // what of the model is served; a session that has it not is refused
 	Devices   []Device         // where instances will be made; at least one
 	Options   Options
 }

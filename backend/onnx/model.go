@@ -22,7 +22,7 @@ import (
 type model struct {
 	runtime   *Runtime
 	name      string
-	signature tensor.Signature
+	signature tensor.Signature  // the artifact's
 	run       map[string]string // run configuration entries
 	sessions  map[backend.Device]*C.OrtSession
 }
@@ -36,7 +36,7 @@ func (r *Runtime) Load(ctx context.Context, a backend.Artifact) (backend.Model, 
 		return nil, err
 	}
 	defer files.free()
-	m := &model{runtime: r, name: a.Name, run: a.Options.RunEntries, sessions: map[backend.Device]*C.OrtSession{}}
+	m := &model{runtime: r, name: a.Name, signature: a.Signature, run: a.Options.RunEntries, sessions: map[backend.Device]*C.OrtSession{}}
 	for _, d := range a.Devices {
 		if m.sessions[d] != nil {
 			continue
@@ -46,8 +46,9 @@ func (r *Runtime) Load(ctx context.Context, a backend.Artifact) (backend.Model, 
 			return nil, errors.Join(err, m.Close())
 		}
 		m.sessions[d] = session
-		if m.signature, err = readSignature(session); err == nil {
-			err = sameSignature(a.Signature, m.signature)
+		live, err := readSignature(session)
+		if err == nil {
+			err = sameSignature(a.Signature, live)
 		}
 		if err != nil {
 			return nil, errors.Join(fmt.Errorf("%s: %w", a.Name, err), m.Close())

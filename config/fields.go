@@ -1,0 +1,84 @@
+package config
+
+import (
+	"reflect"
+	"strings"
+)
+
+// field is what a struct's field says, in its tags, about the key it stands for:
+//
+//	yaml      the key
+//	min, max  the limits of a number, or of each number of a list
+//	default   what a file that leaves the key out gets; for people, the decoder does not use it
+//	rule      required: the key must be there
+//	          nonempty: a list must have an item
+//	          unique:   no value of a list may repeat
+//	          one:      of a mapping's keys, exactly one must be there
+type field struct {
+	index    int
+	name     string // the Go field's
+	key      string
+	min, max string
+	standard string
+	rules    []string
+}
+
+func (f field) rule(name string) bool {
+	for _, r := range f.rules {
+		if r == name {
+			return true
+		}
+	}
+	return false
+}
+
+// fieldsOf lists the keys that a struct stands for.
+func fieldsOf(t reflect.Type) []field {
+	var fields []field
+	for i := range t.NumField() {
+		tag := t.Field(i).Tag
+		if key := tag.Get("yaml"); key != "" {
+			fields = append(fields, field{
+				index: i, name: t.Field(i).Name, key: key,
+				min: tag.Get("min"), max: tag.Get("max"), standard: tag.Get("default"),
+				rules: strings.Fields(tag.Get("rule")),
+			})
+		}
+	}
+	return fields
+}
+
+func keys(fields []field) []string {
+	all := make([]string, len(fields))
+	for i, f := range fields {
+		all[i] = f.key
+	}
+	return all
+}
+
+// pathOf finds the first field below t with the key and returns its path, such as
+// instance_group[].count, or "".
+func pathOf(t reflect.Type, key string) string {
+	fields := fieldsOf(t)
+	for _, f := range fields {
+		if f.key == key {
+			return key
+		}
+	}
+	for _, f := range fields {
+		below, prefix := t.Field(f.index).Type, f.key
+		for below.Kind() == reflect.Pointer || below.Kind() == reflect.Slice {
+			if below.Kind() == reflect.Slice {
+				prefix += "[]"
+			}
+			below = below.Elem()
+		}
+		if below.Kind() != reflect.Struct {
+			continue
+		}
+		if found := pathOf(below, key); found != "" {
+			return prefix + "." + found
+		}
+	}
+	return ""
+}

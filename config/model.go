@@ -1,0 +1,207 @@
+package config
+
+import (
+	"fmt"
+
+	"galatea/tensor"
+)
+
+// Model is what a model's config.yaml says, no more: what it leaves out is nil or
+// zero. ParseModel makes one; Complete makes a Resolved of it. The comments on the
+// fields of this file are the texts that editors show.
+type Model struct {
+	// The model's name. It has to be the name of the model's folder, which is also the name of a model that leaves it out.
+	Name string `yaml:"name"`
+
+	// The model's format. Galatea serves ONNX models only, so this may be left out.
+	Platform Platform `yaml:"platform" default:"onnxruntime_onnx"`
+
+	// The runtime that executes the model. Galatea has ONNX Runtime only, so this may be left out.
+	Backend Backend `yaml:"backend" default:"onnxruntime"`
+
+	// The most rows that one batch may have. Left out, a model whose inputs and outputs all start with a dynamic dimension batches up to the server's default (64 unless galatea.yaml says otherwise), and a check at load turns batching off again where rows turn out to influence each other. 0 turns batching off. 1 or more insists on batching: the check turns nothing off then.
+	MaxBatchSize *int `yaml:"max_batch_size" min:"0" max:"2147483647"`
+
+	// The model's file in each version folder: a plain file name.
+	DefaultModelFilename string `yaml:"default_model_filename" default:"model.onnx"`
+
+	// The inputs. Everything about them is read from the ONNX file; list them only to narrow or to pin something. A list has to name every input that requests must give; an optional input that it leaves out is not served.
+	Input []Input `yaml:"input"`
+
+	// The outputs. Everything about them is read from the ONNX file; list them only to narrow or to pin something. Outputs that a list leaves out are not served.
+	Output []Output `yaml:"output"`
+
+	// Which versions of the model to serve: exactly one of latest, all and specific. Left out, the newest one.
+	VersionPolicy *VersionPolicy `yaml:"version_policy" rule:"one"`
+
+	// How many executions of the model may run at the same time, and where. For the present a list has one group at most. Left out, one instance.
+	InstanceGroup []InstanceGroup `yaml:"instance_group"`
+
+	// How requests wait, and how they are put together into batches. default_queue_policy holds for models that do not batch, too.
+	DynamicBatching *DynamicBatching `yaml:"dynamic_batching"`
+
+	// How ONNX Runtime prepares the graph, and on what hardware it runs.
+	Optimization *Optimization `yaml:"optimization"`
+
+	// Settings of ONNX Runtime, by Triton's names. A value is a plain one, or in Triton's form {string_value: "..."}.
+	Parameters Parameters `yaml:"parameters"`
+
+	// Labels that all metrics of this model carry. Each name gets an underscore in front, as in Triton.
+	MetricTags map[string]string `yaml:"metric_tags"`
+
+	source source
+}
+
+// Input is an input as the file declares it.
+type Input struct {
+	// The input's name, as the ONNX file has it.
+	Name string `yaml:"name" rule:"required"`
+
+	// The type of its elements. It has to be the one that the ONNX file has.
+	DataType tensor.DType `yaml:"data_type"`
+
+	// Its dimensions, with or without the batch dimension (told apart by their number); -1 is a dynamic one. A number where the ONNX file has a dynamic dimension narrows it.
+	Dims []int64 `yaml:"dims" min:"-1" max:"9223372036854775807"`
+
+	// Whether a request may leave the input out. Only an input for which the ONNX file holds a value can be optional; such a one is, unless this is false.
+	Optional *bool `yaml:"optional"`
+}
+
+// Output is an output as the file declares it.
+type Output struct {
+	// The output's name, as the ONNX file has it.
+	Name string `yaml:"name" rule:"required"`
+
+	// The type of its elements. It has to be the one that the ONNX file has.
+	DataType tensor.DType `yaml:"data_type"`
+
+	// Its dimensions, with or without the batch dimension (told apart by their number); -1 is a dynamic one. Where the ONNX file does not give a shape, these are it: without the batch dimension if max_batch_size is set to 1 or more, else in full.
+	Dims []int64 `yaml:"dims" min:"-1" max:"9223372036854775807"`
+}
+
+// VersionPolicy is a version policy as the file declares it; one field is set.
+type VersionPolicy struct {
+	// Serve the newest versions.
+	Latest *Latest `yaml:"latest"`
+
+	// Serve all versions that are in the folder.
+	All *All `yaml:"all"`
+
+	// Serve the versions listed, as far as they are there.
+	Specific *Specific `yaml:"specific"`
+}
+
+// Latest is the policy to serve the newest versions.
+type Latest struct {
+	// How many versions, from the highest number down.
+	NumVersions *int `yaml:"num_versions" min:"1" max:"2147483647" default:"1"`
+}
+
+// All is the policy to serve all versions.
+type All struct{}
+
+// Specific is the policy to serve the versions listed.
+type Specific struct {
+	// The numbers of the versions.
+	Versions []int64 `yaml:"versions" min:"1" max:"9223372036854775807" rule:"required nonempty unique"`
+}
+
+// InstanceGroup is a group of instances as the file declares it.
+type InstanceGroup struct {
+	// The group's name, shown in the model's configuration. Left out, the model's name and _0.
+	Name string `yaml:"name"`
+
+	// The hardware to run on. KIND_GPU fails to load where no GPU can be used; KIND_AUTO takes the GPUs listed if they all can be used, else the CPU.
+	Kind Kind `yaml:"kind" default:"KIND_AUTO"`
+
+	// How many batches may be executed at the same time (on each GPU listed). All instances share the model's weights, and the processors.
+	Count *int `yaml:"count" min:"1" max:"1024" default:"1"`
+
+	// The GPUs to run on, by number. Left out, all.
+	GPUs []int `yaml:"gpus" min:"0" max:"1023" rule:"unique"`
+}
+
+// DynamicBatching says how requests wait and are put together, as the file declares it.
+type DynamicBatching struct {
+	// Batch sizes to send at once when the waiting requests make one up. Left out, max_batch_size.
+	PreferredBatchSize []int `yaml:"preferred_batch_size" min:"1" max:"2147483647" rule:"unique"`
+
+	// How long, in microseconds, the oldest waiting request may be held back for more to join its batch while an instance is free. 0 holds nothing back; batches then form while all instances are busy.
+	MaxQueueDelayMicroseconds *int64 `yaml:"max_queue_delay_microseconds" min:"0" max:"9223372036854775" default:"0"`
+
+	// How many requests may wait, and for how long. It holds for models that do not batch, too.
+	DefaultQueuePolicy *QueuePolicy `yaml:"default_queue_policy"`
+}
+
+// QueuePolicy limits a queue, as the file declares it.
+type QueuePolicy struct {
+	// What happens to a request that has waited too long.
+	TimeoutAction TimeoutAction `yaml:"timeout_action" default:"REJECT"`
+
+	// How long, in microseconds, a request may wait. 0 is without limit.
+	DefaultTimeoutMicroseconds *int64 `yaml:"default_timeout_microseconds" min:"0" max:"9223372036854775" default:"0"`
+
+	// Whether a request's own timeout counts where it is shorter than default_timeout_microseconds.
+	AllowTimeoutOverride bool `yaml:"allow_timeout_override" default:"false"`
+
+	// How many requests may wait; the next one is refused at once. 0 is without limit. Left out, the server's default (1024 unless galatea.yaml says otherwise).
+	MaxQueueSize *int `yaml:"max_queue_size" min:"0" max:"2147483647"`
+}
+
+// Optimization says how the graph is prepared, as the file declares it.
+type Optimization struct {
+	// How far ONNX Runtime rewrites the graph before it runs.
+	Graph *Graph `yaml:"graph"`
+
+	// The execution providers to use before the default ones.
+	ExecutionAccelerators *ExecutionAccelerators `yaml:"execution_accelerators"`
+}
+
+// Graph says how far the graph is rewritten, as the file declares it.
+type Graph struct {
+	// 0: all optimizations; 1: basic and extended ones; -1: basic ones only; 2: none. (These are Triton's numbers.)
+	Level GraphLevel `yaml:"level" min:"-1" max:"2" default:"0"`
+}
+
+// ExecutionAccelerators lists execution providers, as the file declares them.
+type ExecutionAccelerators struct {
+	// The providers for instances on a GPU, the preferred one first. CUDA comes after them in any case.
+	GPUExecutionAccelerator []Accelerator `yaml:"gpu_execution_accelerator"`
+}
+
+// Accelerator is an execution provider of ONNX Runtime.
+type Accelerator struct {
+	// The execution provider of ONNX Runtime.
+	Name AcceleratorName `yaml:"name" rule:"required"`
+
+	// Its options. cuda: the keys of ONNX Runtime's CUDA provider. tensorrt: precision_mode (FP32, FP16, BF16 or INT8), max_workspace_size_bytes, int8_calibration_table_name, int8_use_native_calibration_table, and the trt_ keys of ONNX Runtime's TensorRT provider.
+	Parameters map[string]string `yaml:"parameters"`
+}
+
+// ParseModel reads a config.yaml. The file name is for error texts. Empty data is
+// a valid file that leaves everything out. The error joins all that is wrong, each an *Error.
+func ParseModel(file string, data []byte) (*Model, error) {
+	m := &Model{}
+	r := decode(file, data, m)
+	m.source = r.source
+	m.check(r)
+	if err := r.err(); err != nil {
+		return nil, err
+	}
+	return m, nil
+}
+
+// Named returns the model under the name of its folder. It returns an error, in Triton's words, when the file names another.
+func (m *Model) Named(folder string) (*Model, error) {
+	if m.Name != "" && m.Name != folder {
+		return nil, m.Errorf("name", "unexpected directory name '%s' for model '%s', directory name must equal model name", folder, m.Name)
+	}
+	named := *m
+	named.Name = folder
+	return &named, nil
+}
+
+// Errorf returns an error about a field of the file, such as default_model_filename, with the field's line.
+func (m *Model) Errorf(field, format string, args ...any) *Error {
+	return &Error{File: m.source.file, Line: m.source.line(field), Field: field, Text: fmt.Sprintf(format, args...)}
+}

@@ -1,0 +1,227 @@
+package config
+
+import (
+	"bytes"
+	"encoding/json"
+	"time"
+
+	"galatea/tensor"
+)
+
+// The model configuration as Triton's clients read it: proto3 JSON with Triton's
+// names, every primitive printed, numbers as numbers, enums by name. What Galatea
+// does not have keeps the value that Triton has by default.
+type (
+	tritonModel struct {
+		Name             string            `json:"name"`
+		Platform         Platform          `json:"platform"`
+		Backend          Backend           `json:"backend"`
+		Runtime          string            `json:"runtime"`
+		VersionPolicy    map[string]any    `json:"version_policy"`
+		MaxBatchSize     int               `json:"max_batch_size"`
+		Input            []tritonInput     `json:"input"`
+		Output           []tritonOutput    `json:"output"`
+		BatchInput       []any             `json:"batch_input"`
+		BatchOutput      []any             `json:"batch_output"`
+		Optimization     tritonOptimize    `json:"optimization"`
+		DynamicBatching  *tritonBatching   `json:"dynamic_batching,omitempty"`
+		InstanceGroup    []tritonInstances `json:"instance_group"`
+		ModelFilename    string            `json:"default_model_filename"`
+		CCModelFilenames map[string]string `json:"cc_model_filenames"`
+		MetricTags       map[string]string `json:"metric_tags"`
+		Parameters       map[string]any    `json:"parameters"`
+		ModelWarmup      []any             `json:"model_warmup"`
+	}
+	tritonShape struct {
+		Shape []int64 `json:"shape"`
+	}
+	tritonInput struct {
+		Name             string       `json:"name"`
+		DataType         string       `json:"data_type"`
+		Format           string       `json:"format"`
+		Dims             []int64      `json:"dims"`
+		Reshape          *tritonShape `json:"reshape,omitempty"`
+		IsShapeTensor    bool         `json:"is_shape_tensor"`
+		AllowRaggedBatch bool         `json:"allow_ragged_batch"`
+		Optional         bool         `json:"optional"`
+		IsNonLinear      bool         `json:"is_non_linear_format_io"`
+	}
+	tritonOutput struct {
+		Name          string       `json:"name"`
+		DataType      string       `json:"data_type"`
+		Dims          []int64      `json:"dims"`
+		Reshape       *tritonShape `json:"reshape,omitempty"`
+		LabelFilename string       `json:"label_filename"`
+		IsShapeTensor bool         `json:"is_shape_tensor"`
+		IsNonLinear   bool         `json:"is_non_linear_format_io"`
+	}
+	tritonEnable struct {
+		Enable bool `json:"enable"`
+	}
+	tritonGraph struct {
+		Level GraphLevel `json:"level"`
+	}
+	tritonAccelerator struct {
+		Name       AcceleratorName   `json:"name"`
+		Parameters map[string]string `json:"parameters"`
+	}
+	tritonAccelerators struct {
+		GPU []tritonAccelerator `json:"gpu_execution_accelerator"`
+		CPU []tritonAccelerator `json:"cpu_execution_accelerator"`
+	}
+	tritonOptimize struct {
+		Graph         *tritonGraph        `json:"graph,omitempty"`
+		Priority      string              `json:"priority"`
+		Accelerators  *tritonAccelerators `json:"execution_accelerators,omitempty"`
+		InputPinned   tritonEnable        `json:"input_pinned_memory"`
+		OutputPinned  tritonEnable        `json:"output_pinned_memory"`
+		GatherKernel  int                 `json:"gather_kernel_buffer_threshold"`
+		EagerBatching bool                `json:"eager_batching"`
+	}
+	tritonPolicy struct {
+		TimeoutAction        TimeoutAction `json:"timeout_action"`
+		TimeoutMicroseconds  int64         `json:"default_timeout_microseconds"`
+		AllowTimeoutOverride bool          `json:"allow_timeout_override"`
+		MaxQueueSize         int           `json:"max_queue_size"`
+	}
+	tritonBatching struct {
+		PreferredBatchSize   []int          `json:"preferred_batch_size"`
+		MaxDelayMicroseconds int64          `json:"max_queue_delay_microseconds"`
+		PreserveOrdering     bool           `json:"preserve_ordering"`
+		PriorityLevels       int            `json:"priority_levels"`
+		DefaultPriorityLevel int            `json:"default_priority_level"`
+		DefaultQueuePolicy   tritonPolicy   `json:"default_queue_policy"`
+		PriorityQueuePolicy  map[string]any `json:"priority_queue_policy"`
+	}
+	tritonInstances struct {
+		Name             string   `json:"name"`
+		Kind             Kind     `json:"kind"`
+		Count            int      `json:"count"`
+		GPUs             []int    `json:"gpus"`
+		SecondaryDevices []any    `json:"secondary_devices"`
+		Profile          []string `json:"profile"`
+		Passive          bool     `json:"passive"`
+		HostPolicy       string   `json:"host_policy"`
+	}
+)
+
+// TritonJSON returns the configuration as Triton answers it over HTTP, on one line.
+// Dims are without the batch dimension where the model batches.
+func (r *Resolved) TritonJSON() []byte {
+	t := r.triton()
+	for key, value := range r.file().Parameters {
+		t.Parameters[key] = map[string]string{"string_value": value}
+	}
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(t); err != nil {
+		panic("config: " + err.Error()) // nothing in it can fail to encode
+	}
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
+}
+
+func (r *Resolved) triton() tritonModel {
+	t := tritonModel{
+		Name: r.Name, Platform: PlatformONNX, Backend: BackendONNX,
+		VersionPolicy:    r.VersionPolicy.triton(),
+		MaxBatchSize:     r.MaxBatchSize,
+		Input:            []tritonInput{},
+		Output:           []tritonOutput{},
+		BatchInput:       []any{},
+		BatchOutput:      []any{},
+		Optimization:     r.tritonOptimization(),
+		DynamicBatching:  r.tritonBatching(),
+		ModelFilename:    r.ModelFile,
+		CCModelFilenames: map[string]string{},
+		MetricTags:       orEmpty(r.MetricTags),
+		Parameters:       map[string]any{},
+		ModelWarmup:      []any{},
+	}
+	for _, s := range r.Signature.Inputs {
+		dims, reshape := r.tritonDims(s.Shape)
+		t.Input = append(t.Input, tritonInput{
+			Name: s.Name, DataType: s.DType.ConfigName(), Format: "FORMAT_NONE", Dims: dims, Reshape: reshape, Optional: s.Optional,
+		})
+	}
+	for _, s := range r.Signature.Outputs {
+		dims, reshape := r.tritonDims(s.Shape)
+		if s.Shape == nil { // not known
+			dims, reshape = []int64{tensor.Dynamic}, nil
+		}
+		t.Output = append(t.Output, tritonOutput{Name: s.Name, DataType: s.DType.ConfigName(), Dims: dims, Reshape: reshape})
+	}
+	for _, i := range r.Instances {
+		t.InstanceGroup = append(t.InstanceGroup, tritonInstances{
+			Name: i.Name, Kind: i.Kind, Count: i.Count, GPUs: append([]int{}, i.GPUs...), SecondaryDevices: []any{}, Profile: []string{},
+		})
+	}
+	return t
+}
+
+// tritonDims returns the dims as Triton has them. A shape that the batch dimension
+// alone makes up, and a scalar's, is [1] reshaped to nothing, since Triton's dims are never empty.
+func (r *Resolved) tritonDims(shape tensor.Shape) ([]int64, *tritonShape) {
+	if r.Batching() && len(shape) > 0 {
+		shape = shape[1:]
+	}
+	if len(shape) == 0 {
+		return []int64{1}, &tritonShape{Shape: []int64{}}
+	}
+	return shape, nil
+}
+
+func (p Policy) triton() map[string]any {
+	switch {
+	case p.All:
+		return map[string]any{"all": struct{}{}}
+	case p.Specific != nil:
+		return map[string]any{"specific": map[string]any{"versions": p.Specific}}
+	}
+	return map[string]any{"latest": map[string]any{"num_versions": p.Latest}}
+}
+
+func (r *Resolved) tritonOptimization() tritonOptimize {
+	o := tritonOptimize{
+		Priority: "PRIORITY_DEFAULT", InputPinned: tritonEnable{true}, OutputPinned: tritonEnable{true},
+	}
+	if r.Session.Graph != GraphAll {
+		o.Graph = &tritonGraph{r.Session.Graph}
+	}
+	if len(r.Session.GPUAccelerators) > 0 {
+		o.Accelerators = &tritonAccelerators{CPU: []tritonAccelerator{}}
+		for _, a := range r.Session.GPUAccelerators {
+			o.Accelerators.GPU = append(o.Accelerators.GPU, tritonAccelerator{a.Name, orEmpty(a.Parameters)})
+		}
+	}
+	return o
+}
+
+// tritonBatching returns nil for a model that does not batch and whose file sets no queue.
+func (r *Resolved) tritonBatching() *tritonBatching {
+	if !r.Batching() && r.file().DynamicBatching == nil {
+		return nil
+	}
+	b := &tritonBatching{
+		PreferredBatchSize:   append([]int{}, r.PreferredBatchSizes...),
+		MaxDelayMicroseconds: int64(r.MaxQueueDelay / time.Microsecond),
+		DefaultQueuePolicy: tritonPolicy{
+			TimeoutAction:        TimeoutReject,
+			TimeoutMicroseconds:  int64(r.Queue.Timeout / time.Microsecond),
+			AllowTimeoutOverride: r.Queue.TimeoutOverride,
+			MaxQueueSize:         r.Queue.MaxSize,
+		},
+		PriorityQueuePolicy: map[string]any{},
+	}
+	if r.Batching() && len(b.PreferredBatchSize) == 0 {
+		b.PreferredBatchSize = []int{r.MaxBatchSize}
+	}
+	return b
+}
+
+func orEmpty(m map[string]string) map[string]string {
+	if m == nil {
+		return map[string]string{}
+	}
+	return m
+}

@@ -1,0 +1,137 @@
+package config
+
+import (
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// check reports what is wrong with a model file beyond the single value: what the
+// tags cannot say, and contradictions. It needs no graph; Complete checks what does.
+func (m *Model) check(r *report) {
+	if name := m.DefaultModelFilename; strings.ContainsAny(name, "/\\\x00") || name == "." || name == ".." {
+		r.fail("default_model_filename", "%s is no plain file name: expected a file in the version folder, such as model.onnx", quote(name))
+	}
+	checkNames(r, "input", m.inputs())
+	checkNames(r, "output", m.outputs())
+	m.checkInstances(r)
+	m.checkBatching(r)
+	m.checkAccelerators(r)
+	m.Parameters.session(r)
+	for _, name := range slices.Sorted(maps.Keys(m.MetricTags)) {
+		if !tagPattern.MatchString(name) {
+			r.fail(join("metric_tags", name), "not a metric label: expected letters, digits and underscores, no underscore first")
+		}
+	}
+}
+
+// The underscore that is put in front of a tag must not become a second one: two are reserved.
+var tagPattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_]*$`)
+
+func checkNames(r *report, list string, tensors []declared) {
+	first := map[string]int{}
+	for i, t := range tensors {
+		at := fmt.Sprintf("%s[%d].name", list, i)
+		if _, set := r.lines[at]; t.name == "" && !set {
+			continue // the decoder has reported it
+		}
+		if t.name == "" {
+			r.fail(at, "an empty name: expected the name that the ONNX file has")
+			continue
+		}
+		if j, twice := first[t.name]; twice {
+			r.fail(at, "%s is there already, as item %d: expected each once", quote(t.name), j)
+			continue
+		}
+		first[t.name] = i
+	}
+}
+
+func (m *Model) checkInstances(r *report) {
+	if len(m.InstanceGroup) > 1 {
+		r.fail("instance_group[1]", "%d instance groups: not supported yet: expected one, with all instances in its count", len(m.InstanceGroup))
+		return
+	}
+	for _, g := range m.InstanceGroup {
+		if g.Kind == KindCPU && len(g.GPUs) > 0 {
+			r.fail("instance_group[0].gpus", "GPUs listed for KIND_CPU: expected none, or KIND_GPU")
+		}
+	}
+}
+
+func (m *Model) checkBatching(r *report) {
+	b := m.DynamicBatching
+	if b == nil || m.MaxBatchSize == nil {
+		return
+	}
+	if *m.MaxBatchSize > 0 {
+		checkPreferred(r, b.PreferredBatchSize, *m.MaxBatchSize, "max_batch_size")
+		return
+	}
+	for _, field := range b.wantsBatches() {
+		r.fail(field, "max_batch_size is 0, which turns batching off: expected only default_queue_policy, or a max_batch_size of 1 or more")
+	}
+}
+
+// wantsBatches lists the fields that are set and mean nothing where nothing is batched.
+func (b *DynamicBatching) wantsBatches() []string {
+	var fields []string
+	if b != nil && len(b.PreferredBatchSize) > 0 {
+		fields = append(fields, "dynamic_batching.preferred_batch_size")
+	}
+	if b != nil && b.MaxQueueDelayMicroseconds != nil && *b.MaxQueueDelayMicroseconds > 0 {
+		fields = append(fields, "dynamic_batching.max_queue_delay_microseconds")
+	}
+	return fields
+}
+
+func checkPreferred(r *report, sizes []int, limit int, whose string) {
+	for i, n := range sizes {
+		if n > limit {
+			r.fail(fmt.Sprintf("dynamic_batching.preferred_batch_size[%d]", i), "%d is more than %s, which is %d: expected 1 to %d", n, whose, limit, limit)
+		}
+	}
+}
+
+func (m *Model) checkAccelerators(r *report) {
+	accelerators := m.accelerators()
+	const list = "optimization.execution_accelerators.gpu_execution_accelerator"
+	if len(accelerators) > 0 && len(m.InstanceGroup) > 0 && m.InstanceGroup[0].Kind == KindCPU {
+		r.fail(list, "GPU accelerators for instances of KIND_CPU: expected KIND_GPU or KIND_AUTO, or no accelerators")
+	}
+	seen := map[AcceleratorName]bool{}
+	for i, a := range accelerators {
+		at := fmt.Sprintf("%s[%d]", list, i)
+		if seen[a.Name] {
+			r.fail(at+".name", "%q is there already: expected each once", a.Name)
+		}
+		seen[a.Name] = true
+		if a.Name == AcceleratorTensorRT {
+			checkTensorRT(r, at+".parameters", a.Parameters)
+		}
+	}
+}
+
+// accelerators returns the execution providers that the file lists.
+func (m *Model) accelerators() []Accelerator {
+	o := m.Optimization
+	if o == nil || o.ExecutionAccelerators == nil || len(o.ExecutionAccelerators.GPUExecutionAccelerator) == 0 {
+		return nil
+	}
+	return o.ExecutionAccelerators.GPUExecutionAccelerator
+}
+
+func checkTensorRT(r *report, field string, parameters map[string]string) {
+	known := []string{"precision_mode", "max_workspace_size_bytes", "int8_calibration_table_name", "int8_use_native_calibration_table"}
+	precisions := []string{"FP32", "FP16", "BF16", "INT8"}
+	for _, key := range slices.Sorted(maps.Keys(parameters)) {
+		switch {
+		case key == "precision_mode" && !slices.Contains(precisions, parameters[key]):
+			r.fail(join(field, key), "unknown value %s: expected %s", quote(parameters[key]), either(precisions))
+		case !slices.Contains(known, key) && !strings.HasPrefix(key, "trt_"):
+			r.add(r.line(join(field, key)), field, "%s", unknownKey(key, nearest(key, known), append(known, "one that starts with trt_")))
+		}
+	}
+}

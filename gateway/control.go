@@ -1,0 +1,141 @@
+package gateway
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/gin-gonic/gin"
+
+	"galatea/infer"
+	"galatea/repository"
+)
+
+// maxControlBody is the largest body of an administration request.
+const maxControlBody = 1 << 20
+
+// indexRow is a row of the repository's index. A model that nobody has asked for has
+// its name only.
+type indexRow struct {
+	Name    string `json:"name"`
+	Version string `json:"version,omitempty"`
+	State   string `json:"state,omitempty"`
+	Reason  string `json:"reason,omitempty"`
+}
+
+// index answers POST /v2/repository/index: everything that is known, or with
+// {"ready":true} what is ready.
+func (g *Gateway) index(c *gin.Context) {
+	var request struct {
+		Ready json.RawMessage `json:"ready"`
+	}
+	if err := readControl(c, &request); err != nil {
+		fail(c, err, infer.Ref{}, "")
+		return
+	}
+	readyOnly := false
+	if request.Ready != nil && json.Unmarshal(request.Ready, &readyOnly) != nil {
+		fail(c, badRequest("Invalid value for 'ready': expected a boolean"), infer.Ref{}, "")
+		return
+	}
+	rows := []indexRow{}
+	for _, s := range g.o.Models.Index() {
+		if readyOnly && s.State != repository.StateReady {
+			continue
+		}
+		row := indexRow{Name: s.Name, State: s.State, Reason: s.Reason}
+		if s.Version != 0 {
+			row.Version = strconv.FormatInt(s.Version, 10)
+		}
+		rows = append(rows, row)
+	}
+	replyJSON(c, rows)
+}
+
+// controlRequest is the body of a load or unload.
+type controlRequest struct {
+	Parameters map[string]json.RawMessage `json:"parameters"`
+}
+
+func (g *Gateway) load(c *gin.Context) {
+	name := c.Param("model")
+	var request controlRequest
+	err := readControl(c, &request)
+	if err == nil {
+		err = checkName(name)
+	}
+	for parameter := range request.Parameters {
+		if err != nil {
+			break
+		}
+		if parameter == "config" || strings.HasPrefix(parameter, "file:") {
+			err = unsupported("load parameter '%s' is not supported: put the file into the model repository instead", parameter)
+		} else {
+			err = unparsable("unexpected error on creating Triton parameter")
+		}
+	}
+	if err == nil {
+		err = g.o.Control.Load(c.Request.Context(), name)
+	}
+	replyControl(c, name, err)
+}
+
+func (g *Gateway) unload(c *gin.Context) {
+	name := c.Param("model")
+	var request controlRequest
+	err := readControl(c, &request)
+	for parameter, raw := range request.Parameters {
+		if parameter != "unload_dependents" || json.Unmarshal(raw, new(bool)) != nil {
+			err = unparsable("unexpected error on creating Triton parameter")
+		}
+	}
+	if err == nil {
+		err = g.o.Control.Unload(c.Request.Context(), name)
+	}
+	replyControl(c, name, err)
+}
+
+// replyControl answers a load or unload: nothing on success.
+func replyControl(c *gin.Context, name string, err error) {
+	var failed *repository.LoadError
+	switch {
+	case err == nil:
+		c.Status(http.StatusOK)
+	case errors.Is(err, repository.ErrMode):
+		replyError(c, http.StatusServiceUnavailable, "explicit model load / unload is not allowed if polling is enabled")
+	case errors.Is(err, infer.ErrUnknownModel):
+		replyError(c, http.StatusInternalServerError, "failed to load '"+name+"', failed to poll from model repository")
+	case errors.As(err, &failed):
+		replyError(c, http.StatusBadRequest, err.Error())
+	default:
+		fail(c, err, infer.Ref{Name: name}, "")
+	}
+}
+
+// checkName refuses names that no folder of a repository can have.
+func checkName(name string) error {
+	if strings.Contains(name, "..") || strings.ContainsAny(name, `/\`) || strings.HasPrefix(name, ".") {
+		return badRequest("invalid model name '%s', model name must not contain path traversal characters", name)
+	}
+	return nil
+}
+
+// readControl decodes a small JSON body; an empty one is fine.
+func readControl(c *gin.Context, into any) error {
+	text, err := io.ReadAll(io.LimitReader(c.Request.Body, maxControlBody+1))
+	switch {
+	case err != nil:
+		return readError(err)
+	case len(text) > maxControlBody:
+		return tooLarge(int64(len(text)), maxControlBody)
+	case len(text) == 0:
+		return nil
+	}
+	if err := json.Unmarshal(text, into); err != nil {
+		return unparsable("failed to parse the request JSON buffer: %v", err)
+	}
+	return nil
+}

@@ -1,0 +1,143 @@
+package gateway
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+
+	"github.com/gin-gonic/gin"
+
+	"galatea/infer"
+)
+
+// statusClientClosed is what a caller who left would have got; nginx's number.
+const statusClientClosed = 499
+
+// statuses maps the sentinels to HTTP statuses as Triton does.
+var statuses = []struct {
+	err    error
+	status int
+}{
+	{infer.ErrUnknownModel, http.StatusNotFound},
+	{infer.ErrUnknownVersion, http.StatusNotFound},
+	{infer.ErrNoVersion, http.StatusNotFound},
+	{infer.ErrNotReady, http.StatusServiceUnavailable},
+	{infer.ErrInvalid, http.StatusBadRequest},
+	{infer.ErrQueueFull, http.StatusServiceUnavailable},
+	{infer.ErrTimeout, http.StatusServiceUnavailable},
+	{infer.ErrStopping, http.StatusServiceUnavailable},
+	{infer.ErrInstanceLost, http.StatusServiceUnavailable},
+	{infer.ErrExecution, http.StatusInternalServerError},
+	{context.Canceled, statusClientClosed},
+	{context.DeadlineExceeded, http.StatusGatewayTimeout},
+}
+
+// statusOf returns an error's HTTP status; 500 for one that is in no row.
+func statusOf(err error) int {
+	var w *wireError
+	if errors.As(err, &w) {
+		return w.status
+	}
+	for _, row := range statuses {
+		if errors.Is(err, row.err) {
+			return row.status
+		}
+	}
+	return http.StatusInternalServerError
+}
+
+// textOf returns what the caller reads, in Triton's words where it has any. ref and
+// id are the request's.
+func textOf(err error, ref infer.Ref, id string) string {
+	var w *wireError
+	switch {
+	case errors.As(err, &w):
+		return w.text
+	case errors.Is(err, infer.ErrUnknownModel):
+		return fmt.Sprintf("Request for unknown model: '%s' is not found", ref.Name)
+	case errors.Is(err, infer.ErrUnknownVersion):
+		return fmt.Sprintf("Request for unknown model: '%s' version %d is not found", ref.Name, ref.Version)
+	case errors.Is(err, infer.ErrNoVersion):
+		return fmt.Sprintf("Request for unknown model: '%s' has no available versions", ref.Name)
+	case errors.Is(err, infer.ErrNotReady):
+		return fmt.Sprintf("Request for unknown model: '%s' version %d is not at ready state", ref.Name, ref.Version)
+	}
+	if id == "" {
+		id = "<id_unknown>"
+	}
+	prefix := "[request id: " + id + "] "
+	switch {
+	case errors.Is(err, infer.ErrQueueFull):
+		return prefix + "Exceeds maximum queue size"
+	case errors.Is(err, infer.ErrTimeout):
+		return prefix + "Request timeout expired"
+	case errors.Is(err, infer.ErrStopping):
+		return prefix + "Server is stopping, scheduler for model has stopped accepting new inference requests"
+	default:
+		return prefix + err.Error()
+	}
+}
+
+// wireError is an error of the gateway's own: its status and its text.
+type wireError struct {
+	status int
+	text   string
+}
+
+func (e *wireError) Error() string { return e.text }
+
+// badRequest is the caller's fault: 400.
+func badRequest(format string, args ...any) error {
+	return &wireError{http.StatusBadRequest, fmt.Sprintf(format, args...)}
+}
+
+// unparsable is JSON that cannot be read. Triton answers 500 for it, which clients
+// have come to expect.
+func unparsable(format string, args ...any) error {
+	return &wireError{http.StatusInternalServerError, fmt.Sprintf(format, args...)}
+}
+
+func unsupported(format string, args ...any) error {
+	return &wireError{http.StatusNotImplemented, fmt.Sprintf(format, args...)}
+}
+
+func replyError(c *gin.Context, status int, text string) {
+	body, err := json.Marshal(struct {
+		Error string `json:"error"`
+	}{text})
+	if err != nil {
+		body = []byte(`{"error":"internal error"}`)
+	}
+	if status == http.StatusServiceUnavailable {
+		c.Header("Retry-After", "1")
+	}
+	reply(c, status, body)
+	c.Abort()
+}
+
+// fail answers with an error's status and text.
+func fail(c *gin.Context, err error, ref infer.Ref, id string) {
+	replyError(c, statusOf(err), textOf(err, ref, id))
+}
+
+// reply sends a JSON body.
+func reply(c *gin.Context, status int, body []byte) {
+	h := c.Writer.Header()
+	h.Set("Content-Type", "application/json")
+	h.Set("Content-Length", strconv.Itoa(len(body)))
+	c.Writer.WriteHeader(status)
+	_, _ = c.Writer.Write(body) // the caller may be gone; there is nobody to tell
+}
+
+// replyJSON sends a value as JSON.
+func replyJSON(c *gin.Context, value any) {
+	body, err := json.Marshal(value)
+	if err != nil {
+		replyError(c, http.StatusInternalServerError, err.Error())
+		return
+	}
+	reply(c, http.StatusOK, body)
+}

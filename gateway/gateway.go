@@ -1,0 +1,139 @@
+package gateway
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/gin-gonic/gin"
+	"go.opentelemetry.io/otel/propagation"
+	"go.opentelemetry.io/otel/trace"
+
+	"galatea/infer"
+	"galatea/repository"
+)
+
+// Models is what the gateway reads of the repository; *repository.Router is one.
+type Models interface {
+	Info(ref infer.Ref) (repository.Info, error)
+	Versions(name string) []int64
+	Index() []repository.Status
+}
+
+// Control loads and unloads models on request; *repository.Reconciler is one.
+type Control interface {
+	Load(ctx context.Context, name string) error
+	Unload(ctx context.Context, name string) error
+}
+
+// Options are what a Gateway is made of.
+type Options struct {
+	Handler infer.Handler // answers inferences
+	Models  Models
+	Control Control
+	Ready   func() bool // whether the server is ready; nil: always
+	Version string      // the server's, for GET /v2
+	Limits  Limits
+	Log     *slog.Logger // nil: discard
+	Tracer  trace.Tracer // nil: requests are not traced
+}
+
+// Limits bound what requests may cost. Zero fields stand for the defaults.
+type Limits struct {
+	MaxInputSize     int64 // bytes of one body, before and after decompression; 0 is 64 MiB
+	MaxInflightBytes int64 // bytes of all bodies held at one time; 0 is 1 GiB
+}
+
+// Gateway answers HTTP requests.
+type Gateway struct {
+	o        Options
+	limits   atomic.Pointer[Limits]
+	inflight atomic.Int64 // bytes of bodies held
+	engine   *gin.Engine
+	requests requestCounts
+}
+
+// New returns a gateway.
+func New(o Options) *Gateway {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Ready == nil {
+		o.Ready = func() bool { return true }
+	}
+	gin.SetMode(gin.ReleaseMode)
+	g := &Gateway{o: o, engine: gin.New()}
+	g.SetLimits(o.Limits)
+	g.engine.RedirectTrailingSlash = false
+	g.engine.UseRawPath = true // a model's name may hold an escaped slash
+	g.engine.HandleMethodNotAllowed = true
+	g.engine.NoRoute(func(c *gin.Context) { replyError(c, http.StatusNotFound, "Not Found") })
+	g.engine.NoMethod(func(c *gin.Context) { replyError(c, http.StatusMethodNotAllowed, "Method Not Allowed") })
+	g.engine.Use(g.observe)
+	g.routes()
+	return g
+}
+
+// SetLimits changes the limits for requests that arrive from now on.
+func (g *Gateway) SetLimits(l Limits) {
+	if l.MaxInputSize <= 0 {
+		l.MaxInputSize = 64 << 20
+	}
+	if l.MaxInflightBytes <= 0 {
+		l.MaxInflightBytes = 1 << 30
+	}
+	g.limits.Store(&l)
+}
+
+// ServeHTTP answers one request.
+func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) { g.engine.ServeHTTP(w, r) }
+
+func (g *Gateway) routes() {
+	v2 := g.engine.Group("/v2")
+	v2.GET("", g.serverMetadata)
+	v2.GET("/health/live", g.live)
+	v2.GET("/health/ready", g.ready)
+	v2.GET("/models/stats", g.allStats)
+	for _, model := range []string{"/models/:model", "/models/:model/versions/:version"} {
+		m := v2.Group(model)
+		m.GET("", g.modelMetadata)
+		m.GET("/ready", g.modelReady)
+		m.GET("/config", g.modelConfig)
+		m.GET("/stats", g.modelStats)
+		m.POST("/infer", g.infer)
+	}
+	v2.POST("/repository/index", g.index)
+	v2.POST("/repository/models/:model/load", g.load)
+	v2.POST("/repository/models/:model/unload", g.unload)
+	for _, path := range []string{"/index", "/models/:model/load", "/models/:model/unload"} {
+		v2.POST("/repository/:repository"+path, func(c *gin.Context) {
+			replyError(c, http.StatusNotImplemented, "'repository_name' specification is not supported")
+		})
+	}
+}
+
+// observe logs a request when debugging, carries its trace, and makes an answer of a panic.
+func (g *Gateway) observe(c *gin.Context) {
+	began := time.Now()
+	if g.o.Tracer != nil {
+		ctx := propagation.TraceContext{}.Extract(c.Request.Context(), propagation.HeaderCarrier(c.Request.Header))
+		ctx, span := g.o.Tracer.Start(ctx, c.Request.Method+" "+c.FullPath(), trace.WithSpanKind(trace.SpanKindServer), trace.WithTimestamp(began))
+		c.Request = c.Request.WithContext(ctx)
+		defer func() { endSpan(span, c) }()
+	}
+	defer func() {
+		if p := recover(); p != nil {
+			g.panicked(c, p)
+		}
+		g.requests.add(c.FullPath(), c.Writer.Status())
+		if g.o.Log.Enabled(c.Request.Context(), slog.LevelDebug) {
+			g.o.Log.DebugContext(c.Request.Context(), "request",
+				slog.String("method", c.Request.Method), slog.String("path", c.Request.URL.Path), slog.String("remote", c.Request.RemoteAddr),
+				slog.Int("status", c.Writer.Status()), slog.Int64("bytes_in", c.Request.ContentLength), slog.Int("bytes_out", c.Writer.Size()),
+				slog.Duration("took", time.Since(began)))
+		}
+	}()
+	c.Next()
+}

@@ -1,0 +1,72 @@
+package gateway
+
+import (
+	"strconv"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"galatea/infer"
+)
+
+// infer answers POST /v2/models/{model}[/versions/{version}]/infer.
+func (g *Gateway) infer(c *gin.Context) {
+	received := time.Now()
+	ref, err := refOf(c)
+	if err != nil {
+		fail(c, err, ref, "")
+		return
+	}
+	p, err := g.decode(c, ref)
+	if err != nil {
+		fail(c, err, ref, "")
+		return
+	}
+	defer p.req.Release()
+	p.req.Received = received
+	resp, err := g.o.Handler.Infer(c.Request.Context(), p.req)
+	if err != nil {
+		fail(c, err, ref, p.req.ID)
+		return
+	}
+	defer resp.Release()
+	if err := sendResponse(c, resp, p.req.ID, p.wanted); err != nil {
+		fail(c, err, ref, p.req.ID)
+	}
+}
+
+func (g *Gateway) decode(c *gin.Context, ref infer.Ref) (parsed, error) {
+	header, err := headerSize(c.Request.Header)
+	if err != nil {
+		return parsed{}, err
+	}
+	b, err := g.readBody(c, header)
+	if err != nil {
+		return parsed{}, err
+	}
+	p, err := parseRequest(b, header, ref)
+	if err != nil {
+		b.Release()
+	}
+	return p, err
+}
+
+// refOf reads which model a path names.
+func refOf(c *gin.Context) (infer.Ref, error) {
+	ref := infer.Ref{Name: c.Param("model")}
+	text := c.Param("version")
+	if text == "" {
+		return ref, nil
+	}
+	for _, r := range text {
+		if r < '0' || r > '9' {
+			return ref, &wireError{404, "Not Found"}
+		}
+	}
+	version, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || version == 0 {
+		return ref, badRequest("failed to get model version from specified version string '%s' (details: stol), version should be an integral value > 0", text)
+	}
+	ref.Version = version
+	return ref, nil
+}

@@ -1,0 +1,133 @@
+package gateway
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"strconv"
+	"time"
+	"unicode/utf8"
+
+	"github.com/gin-gonic/gin"
+
+	"galatea/infer"
+	"galatea/internal/jsontensor"
+	"galatea/internal/mem"
+	"galatea/tensor"
+)
+
+// appendResponse appends the JSON part of an answer to dst; binary says for each
+// output whether its bytes follow the JSON.
+func appendResponse(dst []byte, resp *infer.Response, id string, w wanted) (out []byte, binary int, err error) {
+	dst = append(dst, '{')
+	if id != "" {
+		dst = append(appendString(append(dst, `"id":`...), id), ',')
+	}
+	dst = appendString(append(dst, `"model_name":`...), resp.Model.Name)
+	dst = append(dst, `,"model_version":"`...)
+	dst = strconv.AppendInt(dst, resp.Model.Version, 10)
+	dst = append(dst, `","outputs":[`...)
+	for i, t := range resp.Outputs {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = appendString(append(dst, `{"name":`...), t.Name)
+		dst = append(append(append(dst, `,"datatype":"`...), t.DType.String()...), `","shape":[`...)
+		for j, d := range t.Shape {
+			if j > 0 {
+				dst = append(dst, ',')
+			}
+			dst = strconv.AppendInt(dst, d, 10)
+		}
+		dst = append(dst, ']', ',')
+		if w.asBinary(t.Name) {
+			dst = append(dst, `"parameters":{"binary_data_size":`...)
+			dst = append(strconv.AppendInt(dst, int64(len(t.Data)), 10), '}')
+			binary += len(t.Data)
+		} else if dst, err = appendData(dst, t); err != nil {
+			return nil, 0, err
+		}
+		dst = append(dst, '}')
+	}
+	return append(dst, ']', '}'), binary, nil
+}
+
+func appendData(dst []byte, t tensor.Tensor) ([]byte, error) {
+	dst, err := jsontensor.AppendArray(append(dst, `"data":`...), t)
+	if errors.Is(err, jsontensor.ErrUnsupported) {
+		return nil, badRequest("sending %v data via JSON is not supported. Please use the binary data format for output %s", t.DType, t.Name)
+	}
+	return dst, err
+}
+
+// appendString appends s as a JSON string.
+func appendString(dst []byte, s string) []byte {
+	for i := range len(s) {
+		if c := s[i]; c < 0x20 || c >= utf8.RuneSelf || c == '"' || c == '\\' {
+			quoted, _ := json.Marshal(s) // a string always can be
+			return append(dst, quoted...)
+		}
+	}
+	dst = append(dst, '"')
+	dst = append(dst, s...)
+	return append(dst, '"')
+}
+
+// sendResponse sends an answer; the caller still owns it.
+func sendResponse(c *gin.Context, resp *infer.Response, id string, w wanted) error {
+	buffer := mem.Get(responseGuess)
+	defer buffer.Release()
+	head, binary, err := appendResponse(buffer.B[:0], resp, id, w)
+	if err != nil {
+		return err
+	}
+	h := c.Writer.Header()
+	total := len(head) + binary
+	if binary > 0 {
+		h.Set("Content-Type", "application/octet-stream")
+		h.Set(headerLength, strconv.Itoa(len(head)))
+	} else {
+		h.Set("Content-Type", "application/json")
+	}
+	deadline := time.Now().Add(senderGrace + time.Duration(total/slowestSender)*time.Second)
+	if err := http.NewResponseController(c.Writer).SetWriteDeadline(deadline); err != nil && !errors.Is(err, http.ErrNotSupported) {
+		return err
+	}
+	encoding := ""
+	if total >= compressMin {
+		encoding = acceptedEncoding(c.Request.Header)
+	}
+	if encoding != "" {
+		h.Set("Content-Encoding", encoding)
+		z, err := compressor(c.Writer, encoding)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = z.Close() }() // the caller may be gone
+		writeParts(z, head, resp, w)
+		return nil
+	}
+	h.Set("Content-Length", strconv.Itoa(total))
+	writeParts(c.Writer, head, resp, w)
+	return nil
+}
+
+// responseGuess is room for the JSON part of most binary answers.
+const responseGuess = 512
+
+// writeParts writes the JSON part and the binary tensors. A write that fails means
+// that the caller is gone, so there is nobody to tell.
+func writeParts(to io.Writer, head []byte, resp *infer.Response, w wanted) {
+	if _, err := to.Write(head); err != nil {
+		return
+	}
+	for _, t := range resp.Outputs {
+		if !w.asBinary(t.Name) || len(t.Data) == 0 {
+			continue
+		}
+		if _, err := to.Write(t.Data); err != nil {
+			return
+		}
+	}
+}

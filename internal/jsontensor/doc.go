@@ -1,0 +1,17 @@
+// Package jsontensor is the JSON side of the v2 inference protocol: the numbers
+// and strings under `data`, in both directions.
+//
+// Cut walks a request body once, checks that it is JSON, and takes the `data`
+// values out, so that encoding/json sees only the small rest. Append turns one
+// such value into a tensor's bytes, AppendArray turns a tensor's bytes into a
+// JSON array.
+//
+// What is taken is RFC 8259 and, under `data` only, the bare words NaN, Infinity
+// and -Infinity, which Triton and its clients use as numbers. Floats are exact in
+// both directions: what is read is what strconv reads, and what is written is the
+// shortest text that reads back as the same value.
+//
+// The package starts no goroutine and keeps nothing that it is given. All
+// functions may be called from anywhere, on input that is not trusted: time and
+// memory are bounded by the size of the input, whatever shape it claims.
+package jsontensor

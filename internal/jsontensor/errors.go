@@ -1,0 +1,57 @@
+package jsontensor
+
+import (
+	"errors"
+	"fmt"
+	"unicode/utf8"
+)
+
+var (
+	// ErrDepth is returned for JSON that is nested deeper than allowed. The text of
+	// an error that wraps it is Triton's, with the limit in parentheses.
+	ErrDepth = errors.New("JSON nesting depth exceeds maximum allowed limit")
+	// ErrInputs is returned for a request with more inputs than allowed.
+	ErrInputs = errors.New("too many inputs")
+	// ErrCount is returned for a value that does not have as many elements as
+	// wanted; ErrTooFew and ErrTooMany, which wrap it, say which way.
+	ErrCount   = errors.New("unexpected number of elements")
+	ErrTooFew  = fmt.Errorf("%w: too few", ErrCount)
+	ErrTooMany = fmt.Errorf("%w: too many", ErrCount)
+	// ErrUnsupported is returned for a data type that JSON does not carry: FP16 and BF16.
+	ErrUnsupported = errors.New("data type is not supported in JSON")
+)
+
+// SyntaxError says where text stops being JSON.
+type SyntaxError struct {
+	Offset int // in bytes, from the start of the text
+	Text   string
+}
+
+func (e *SyntaxError) Error() string { return fmt.Sprintf("%s at %d", e.Text, e.Offset) }
+
+// ElementError is returned for an element that is JSON, but not a value of the
+// tensor's data type.
+type ElementError struct {
+	Index    int64 // of the element, counted through all nested arrays
+	Expected string
+	Got      string // the element's text, its end left out where it is long
+}
+
+func (e *ElementError) Error() string {
+	return fmt.Sprintf("element %d: expected %s, got %s", e.Index, e.Expected, e.Got)
+}
+
+// maxQuoted is how many bytes of a value an error repeats.
+const maxQuoted = 40
+
+// brief returns text, cut to a length that fits an error.
+func brief(text []byte) string {
+	if len(text) <= maxQuoted {
+		return string(text)
+	}
+	end := maxQuoted
+	for end > 0 && !utf8.RuneStart(text[end]) {
+		end--
+	}
+	return string(text[:end]) + "..."
+}

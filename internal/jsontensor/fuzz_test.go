@@ -1,0 +1,402 @@
+package jsontensor
+
+import (
+	"bytes"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"io"
+	"math"
+	"math/rand/v2"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"galatea/tensor"
+)
+
+// decodeAny decodes one JSON value with encoding/json, numbers as their text.
+func decodeAny(text []byte) (v any, err error) {
+	d := json.NewDecoder(bytes.NewReader(text))
+	d.UseNumber()
+	if err := d.Decode(&v); err != nil {
+		return nil, err
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return nil, errors.New("more than one value")
+	}
+	return v, nil
+}
+
+// plain replaces NaN and Infinity outside of strings by zeros, so that
+// encoding/json takes what we take.
+func plain(body []byte) []byte {
+	var out []byte
+	inString := false
+	for i := 0; i < len(body); i++ {
+		switch rest := body[i:]; {
+		case inString && body[i] == '\\' && i+1 < len(body):
+			out = append(out, body[i])
+			i++
+		case body[i] == '"':
+			inString = !inString
+		case inString:
+		case bytes.HasPrefix(rest, []byte("NaN")):
+			i += len("NaN") - 1
+			out = append(out, '0')
+			continue
+		case bytes.HasPrefix(rest, []byte("Infinity")):
+			i += len("Infinity") - 1
+			out = append(out, '0')
+			continue
+		}
+		out = append(out, body[i])
+	}
+	return out
+}
+
+// restore puts the data that was cut back into the decoded rest.
+func restore(t *testing.T, rest any, data [][]byte) {
+	top, _ := rest.(map[string]any)
+	for key, inputs := range top {
+		list, ok := inputs.([]any)
+		if !ok || !strings.EqualFold(key, "inputs") {
+			continue
+		}
+		if len(list) != len(data) {
+			t.Fatalf("%d inputs and %d data", len(list), len(data))
+		}
+		for i, input := range list {
+			members, _ := input.(map[string]any)
+			present := false
+			for name := range members {
+				if strings.EqualFold(name, "data") {
+					value, err := decodeAny(plain(data[i]))
+					if err != nil {
+						t.Fatalf("data %q: %v", data[i], err)
+					}
+					members[name], present = value, true
+				}
+			}
+			if present != (data[i] != nil) {
+				t.Fatalf("input %d: data present: %v, cut: %v", i, present, data[i] != nil)
+			}
+		}
+	}
+}
+
+// FuzzCut holds Cut and encoding/json against encoding/json alone.
+func FuzzCut(f *testing.F) {
+	for _, seed := range []string{
+		`{"id":"a","inputs":[{"name":"x","shape":[3],"datatype":"FP32","data":[1,2.5,-3e-2]}],"outputs":[]}`,
+		`{"inputs":[{"data":[NaN,[Infinity,-Infinity]]},{},7,{"\u0064ata":"x"}]}`,
+		`{"inputs":{"data":1},"data":[true,false,null],"x":"\ud83d\ude00\n\"é"}`,
+		`{"Inputs":[{"DATA":[[],{}]}]}`, `{"inputs":[],"inputs":[]}`, ` [ ] `, `-0.0e+1`, "\"\xff\"", `{"inputs":[{"data":NaN,"x":NaN}]}`,
+		"{\"input\u017f\":[{\"data\":12345678.12345678e10}]}",
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		rest, data, err := Cut(nil, body, Limits{Depth: 1000})
+		valid := json.Valid(body) && utf8.Valid(body)
+		var syntax *SyntaxError
+		if errors.As(err, &syntax) && (syntax.Offset < 0 || syntax.Offset > len(body)) {
+			t.Fatalf("offset %d in %d bytes", syntax.Offset, len(body))
+		}
+		switch {
+		case errors.Is(err, ErrDepth), errors.Is(err, ErrInputs), err != nil && strings.HasPrefix(err.Error(), "duplicate key"):
+			return
+		case err != nil && valid:
+			t.Fatalf("%q is valid, but: %v", body, err)
+		case err != nil:
+			return
+		case !json.Valid(rest):
+			t.Fatalf("%q leaves %q, which is not valid", body, rest)
+		}
+		// A body that only we take is one with NaN and the like.
+		want, err := decodeAny(plain(body))
+		if err != nil {
+			t.Fatalf("%q is taken, but: %v", body, err)
+		}
+		got, err := decodeAny(rest)
+		if err != nil {
+			t.Fatalf("rest %q: %v", rest, err)
+		}
+		restore(t, got, data)
+		if !reflect.DeepEqual(got, want) {
+			t.Fatalf("%q:\n got %v\nwant %v", body, got, want)
+		}
+		var r infer[any]
+		if json.Unmarshal(rest, &r) == nil && len(r.Inputs) > len(data) {
+			t.Fatalf("%q: encoding/json sees %d inputs, Cut %d", body, len(r.Inputs), len(data))
+		}
+	})
+}
+
+// isNumber reports whether text is a JSON number and nothing else.
+func isNumber(text string) bool {
+	return json.Valid([]byte(text)) && strings.Trim(text, "+-.0123456789eE") == ""
+}
+
+// checkFloat holds what Append makes of a number against strconv, bit for bit.
+func checkFloat(t *testing.T, text string) {
+	t.Helper()
+	// What follows the number changes how its last digits are read.
+	for _, src := range []string{text, "[" + text + ",12345678]", "[" + text + " , -7]"} {
+		count := int64(1 + strings.Count(src, ","))
+		want, err := strconv.ParseFloat(text, 32)
+		got, err32 := Append(nil, []byte(src), tensor.FP32, count)
+		if (err == nil) != (err32 == nil) {
+			t.Fatalf("%s as FP32: strconv says %v, Append says %v", src, err, err32)
+		}
+		if err == nil && binary.LittleEndian.Uint32(got) != math.Float32bits(float32(want)) {
+			t.Fatalf("%s as FP32: got %x, want %x", src, got[:4], math.Float32bits(float32(want)))
+		}
+		want, err = strconv.ParseFloat(text, 64)
+		got, err64 := Append(nil, []byte(src), tensor.FP64, count)
+		if (err == nil) != (err64 == nil) {
+			t.Fatalf("%s as FP64: strconv says %v, Append says %v", src, err, err64)
+		}
+		if err == nil && binary.LittleEndian.Uint64(got) != math.Float64bits(want) {
+			t.Fatalf("%s as FP64: got %x, want %x", src, got[:8], math.Float64bits(want))
+		}
+	}
+}
+
+// checkInteger holds what Append makes of a token against strconv.
+func checkInteger(t *testing.T, text string) {
+	t.Helper()
+	digits := strings.TrimPrefix(text, "-")
+	canonical := digits != "" && strings.Trim(digits, "0123456789") == "" && (digits == "0" || digits[0] != '0')
+	for _, d := range []tensor.DType{tensor.Int8, tensor.Int16, tensor.Int32, tensor.Int64, tensor.Uint8, tensor.Uint16, tensor.Uint32, tensor.Uint64} {
+		size := 8 * d.Size()
+		signed, err := strconv.ParseInt(text, 10, size)
+		want := uint64(signed)
+		if d <= tensor.Uint64 {
+			want, err = strconv.ParseUint(text, 10, size)
+			if text == "-0" {
+				want, err = 0, nil
+			}
+		}
+		got, errGot := Append(nil, []byte("["+text+"]"), d, 1)
+		if (errGot == nil) != (err == nil && canonical) {
+			t.Fatalf("%q as %v: strconv says %v, Append says %v", text, d, err, errGot)
+		}
+		if errGot == nil && !slices.Equal(got, appendBits(nil, want, d.Size())) {
+			t.Fatalf("%q as %v: got % x, want %x", text, d, got, want)
+		}
+	}
+}
+
+// midpoints calls check with numbers that are hard to round to a float32: those
+// half way between two, and just beside.
+func midpoints(rnd *rand.Rand, check func(text string)) {
+	exponent := uint32(rnd.IntN(254))
+	if rnd.IntN(4) != 0 {
+		exponent = 127 - 30 + uint32(rnd.IntN(60)) // of the usual size, which has a short way
+	}
+	low := math.Float32frombits(exponent<<23 | rnd.Uint32()&(1<<23-1))
+	middle := (float64(low) + float64(math.Nextafter32(low, math.MaxFloat32))) / 2 // exact
+	text := strconv.FormatFloat(middle, 'e', -1, 64)
+	check(text)
+	mantissa, exp, _ := strings.Cut(text, "e")
+	check(mantissa + "000000000000000000000000000001e" + exp)
+	check(strconv.FormatFloat(math.Nextafter(middle, 0), 'e', -1, 64))
+	check(strconv.FormatFloat(math.Nextafter(middle, math.MaxFloat64), 'f', -1, 64))
+	for digits := 14; digits < 22; digits++ {
+		check(strconv.FormatFloat(middle, 'e', digits, 64))
+		check(strconv.FormatFloat(-middle, 'f', digits, 64))
+	}
+}
+
+func TestFloatsAgainstStrconv(t *testing.T) {
+	rnd := rand.New(rand.NewPCG(3, 4))
+	check := func(text string) { checkFloat(t, text) }
+	for range 5_000 {
+		midpoints(rnd, check)
+		check(strconv.FormatFloat(float64(math.Float32frombits(rnd.Uint32()&^(1<<30))), 'g', -1, 32))
+		check(strconv.FormatFloat(rnd.NormFloat64(), 'g', -1, 64))
+		check(strconv.FormatFloat(rnd.NormFloat64(), 'f', rnd.IntN(25), 64))
+		check(strconv.FormatFloat(rnd.ExpFloat64(), 'e', rnd.IntN(25), 32))
+		check(strconv.FormatUint(rnd.Uint64()>>rnd.IntN(64), 10))
+	}
+}
+
+func FuzzFloat(f *testing.F) {
+	for _, seed := range []string{
+		"0", "-0.0", "1", "0.1", "16777217", "3.4028235677973366e38", "3.4028234e38", "1e39", "1e-45", "7.006492321624085e-46", "1.17549435e-38",
+		"9007199254740993", "123456789012345678901234567890", "0.000000000000000000000001", "1e400", "1e-400", "18446744073709551616.05",
+		"1.00000017881393432617187499", "1.000000178813934326171875", "1.00000017881393432617187501", "-12345678.12345678e-3",
+	} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		if isNumber(text) {
+			checkFloat(t, text)
+		} else if out, err := Append(nil, []byte("["+text+"]"), tensor.FP32, 1); err == nil {
+			if inner := strings.Trim(text, " \t\r\n[]"); !isNumber(inner) && strings.Trim(inner, "-") != "NaN" && strings.Trim(inner, "-") != "Infinity" {
+				t.Fatalf("%q is taken for % x", text, out)
+			}
+		}
+	})
+}
+
+func FuzzInteger(f *testing.F) {
+	for _, seed := range []string{"0", "-0", "127", "128", "-129", "18446744073709551615", "18446744073709551616", "-9223372036854775808", "1.0", "1e2", "01", "00000000000000000000001", "NaN"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		if strings.Trim(text, " \t\r\n[]") == text && !strings.HasPrefix(text, "+") {
+			checkInteger(t, text)
+		}
+	})
+}
+
+// flatten appends the elements of nested arrays.
+func flatten(list []any, v any) []any {
+	array, ok := v.([]any)
+	if !ok {
+		return append(list, v)
+	}
+	for _, item := range array {
+		list = flatten(list, item)
+	}
+	return list
+}
+
+// FuzzAppend gives Append any text as any type: it holds the structure it sees, and
+// strings and booleans, against encoding/json, and memory to its bounds.
+func FuzzAppend(f *testing.F) {
+	for _, seed := range []string{
+		`[1,[2,[]],3]`, `["a","\ud83d\ude00\ud83d","\u00e9\n"]`, `[true,[false]]`, `[NaN]`, `7`, `"x"`, `[1,]`, `[[1],2`, `[{"a":[1]}]`, `[1 2]`, "[\"\xff\"]", `[]`,
+		`["12345678\"12345678","` + "\u2028" + `"]`,
+	} {
+		f.Add([]byte(seed), byte(tensor.FP32), int64(1))
+		f.Add([]byte(seed), byte(tensor.Bytes), int64(2))
+		f.Add([]byte(seed), byte(tensor.Bool), int64(2))
+	}
+	f.Fuzz(func(t *testing.T, src []byte, dtype byte, want int64) {
+		d := tensor.DType(dtype)
+		checkBounds(t, src, d, want)
+		if d != tensor.Bytes && d != tensor.Bool || !utf8.Valid(src) {
+			return
+		}
+		value, err := decodeAny(src)
+		var list []any
+		if err == nil {
+			list = flatten(nil, value)
+		}
+		got, errGot := Append(nil, src, d, int64(len(list)))
+		expected, ok := expectedBytes(list, d)
+		if (errGot == nil) != (err == nil && ok) {
+			t.Fatalf("%q as %v: encoding/json says %v, Append says %v", src, d, err, errGot)
+		}
+		if errGot == nil && !bytes.Equal(got, expected) {
+			t.Fatalf("%q as %v:\n got %q\nwant %q", src, d, got, expected)
+		}
+	})
+}
+
+// expectedBytes returns the tensor's bytes for decoded elements, which must all be
+// of type d, Bytes or Bool.
+func expectedBytes(list []any, d tensor.DType) (out []byte, ok bool) {
+	for _, v := range list {
+		switch v := v.(type) {
+		case string:
+			out, ok = tensor.AppendString(out, v), d == tensor.Bytes
+		case bool:
+			out, ok = append(out, map[bool]byte{true: 1}[v]), d == tensor.Bool
+		default:
+			ok = false
+		}
+		if !ok {
+			return nil, false
+		}
+	}
+	return out, true
+}
+
+// checkBounds checks that Append needs no more memory than the text warrants, and
+// fails without effect.
+func checkBounds(t *testing.T, src []byte, d tensor.DType, want int64) {
+	got, err := Append(make([]byte, 3, 8), src, d, want)
+	if err != nil {
+		if len(got) != 3 || cap(got) != 8 {
+			t.Fatalf("%q as %v: %d bytes beside %v", src, d, len(got)-3, err)
+		}
+		return
+	}
+	length := int64(len(got) - 3)
+	if d == tensor.Bytes && length > int64(len(src))+4*want || d != tensor.Bytes && length != want*int64(d.Size()) {
+		t.Fatalf("%q as %v: %d elements make %d bytes", src, d, want, length)
+	}
+	if limit := 4*len(src) + 8; cap(got) > 2*(limit+8) { // what Grow rounds up included
+		t.Fatalf("%q as %v: %d bytes of text, room for %d", src, d, len(src), cap(got))
+	}
+}
+
+// FuzzRoundTrip checks that what AppendArray writes, Append reads, and that
+// encoding/json reads it too where it can.
+func FuzzRoundTrip(f *testing.F) {
+	f.Add([]byte{0, 0, 128, 63, 0, 0, 0, 128}, byte(tensor.FP32))
+	f.Add(le(1.5, math.Inf(1), 1e300, 5e-324), byte(tensor.FP64))
+	f.Add(stringsOf("a\"b", "\xff", "😀\x00"), byte(tensor.Bytes))
+	f.Add(le[int64](math.MinInt64, 7), byte(tensor.Int64))
+	f.Fuzz(func(t *testing.T, data []byte, dtype byte) {
+		d := tensor.DType(dtype)
+		if supported(d) != nil {
+			return
+		}
+		x, want := tensorOf(data, d)
+		text, err := AppendArray(nil, x)
+		if (err == nil) != (want != nil) {
+			t.Fatalf("%v: %v", x, err)
+		}
+		if err != nil {
+			return
+		}
+		got, err := Append([]byte{}, text, d, x.Shape[0])
+		if err != nil || !bytes.Equal(got, want) {
+			t.Fatalf("%v % x:\nwritten as %s\nread as % x, %v", d, x.Data, text, got, err)
+		}
+		if !json.Valid(plain(text)) {
+			t.Fatalf("%v % x: %s is not valid", d, x.Data, text)
+		}
+	})
+}
+
+// tensorOf makes a tensor of any bytes, and what is left of its data in JSON: one
+// NaN, one byte for true, UTF-8 in strings. That is nil for BYTES that are none.
+func tensorOf(data []byte, d tensor.DType) (x tensor.Tensor, want []byte) {
+	want = []byte{}
+	if d == tensor.Bytes {
+		count, err := tensor.CountStrings(data)
+		if err != nil {
+			want = nil
+		}
+		for rest := data; len(rest) > 0 && want != nil; {
+			var elem []byte
+			elem, rest, _ = tensor.NextString(rest)
+			want = tensor.AppendString(want, string([]rune(string(elem))))
+		}
+		return tensor.Tensor{DType: d, Shape: tensor.Shape{count}, Data: data}, want
+	}
+	n := len(data) / d.Size()
+	data = data[:n*d.Size()]
+	want = append(want, data...)
+	for i := 0; i < len(want); i += d.Size() {
+		b := want[i:]
+		switch {
+		case d == tensor.Bool && b[0] != 0:
+			b[0] = 1
+		case d == tensor.FP32 && math.IsNaN(float64(math.Float32frombits(binary.LittleEndian.Uint32(b)))):
+			binary.LittleEndian.PutUint32(b, math.Float32bits(float32(math.NaN())))
+		case d == tensor.FP64 && math.IsNaN(math.Float64frombits(binary.LittleEndian.Uint64(b))):
+			binary.LittleEndian.PutUint64(b, math.Float64bits(math.NaN()))
+		}
+	}
+	return tensor.Tensor{DType: d, Shape: tensor.Shape{int64(n)}, Data: data}, want
+}
