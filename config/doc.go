@@ -10,8 +10,8 @@
 //
 // Both are read strictly. An unknown key, a wrong type, a value out of range, a
 // duplicate key or a contradiction is an *Error that names the file, the line, the
-// field and what was expected; all errors of a file come back joined. JSON is YAML,
-// so both files may be JSON as well.
+// field and what was expected; all errors of a file come back joined. JSON is YAML
+// but for two rare escapes (\/ and surrogate pairs), so both files may be JSON as well.
 //
 // The structs are the one source of what may be written: their tags hold the keys
 // and the limits, which the decoder enforces, and the comments on their fields are

@@ -93,6 +93,17 @@ repository: {poll_seconds: 2.5}
 	}
 }
 
+func TestValidate(t *testing.T) {
+	s := DefaultServer()
+	if err := s.Validate(); err != nil {
+		t.Error(err)
+	}
+	s.HTTP.MaxInputSize = 2 << 30
+	if want := "http.max_input_size: max_inflight_bytes of 1GiB is less than max_input_size of 2GiB: expected room for one request of the largest size"; fmt.Sprint(s.Validate()) != want {
+		t.Errorf("got %v", s.Validate())
+	}
+}
+
 func TestSizes(t *testing.T) {
 	for text, want := range map[string]Size{
 		"0": 0, "17": 17, "17B": 17, "64MiB": 64 << 20, "64 MiB": 64 << 20, "1.5GB": 1.5e9, "0.5KiB": 512, "2TiB": 2 << 40,

@@ -79,17 +79,31 @@ func DefaultServer() *Server {
 func ParseServer(file string, data []byte) (*Server, error) {
 	s := DefaultServer()
 	r := decode(file, data, s)
-	if s.HTTP.MaxInflightBytes < s.HTTP.MaxInputSize {
-		field := "http.max_inflight_bytes"
-		if _, set := r.lines[field]; !set {
-			field = "http.max_input_size"
-		}
-		r.fail(field, "max_inflight_bytes of %s is less than max_input_size of %s: expected room for one request of the largest size", s.HTTP.MaxInflightBytes, s.HTTP.MaxInputSize)
-	}
+	s.check(r)
 	if err := r.err(); err != nil {
 		return nil, err
 	}
 	return s, nil
+}
+
+// Validate returns the contradictions in a configuration that was put together
+// otherwise than from one file, from flags over a file say.
+func (s *Server) Validate() error {
+	r := &report{}
+	s.check(r)
+	return r.err()
+}
+
+// check reports contradictions.
+func (s *Server) check(r *report) {
+	if s.HTTP.MaxInflightBytes >= s.HTTP.MaxInputSize {
+		return
+	}
+	field := "http.max_inflight_bytes"
+	if _, set := r.lines[field]; !set {
+		field = "http.max_input_size"
+	}
+	r.fail(field, "max_inflight_bytes of %s is less than max_input_size of %s: expected room for one request of the largest size", s.HTTP.MaxInflightBytes, s.HTTP.MaxInputSize)
 }
 
 // Defaults returns what Complete needs of the server's configuration; the caller adds what it knows of the machine.

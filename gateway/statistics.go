@@ -72,7 +72,7 @@ func statsOf(info repository.Info) modelStats {
 			ComputeInput: duration(s.ComputeInput), ComputeInfer: duration(s.ComputeInfer), ComputeOutput: duration(s.ComputeOut),
 		},
 		BatchStats:  []batchStats{},
-		MemoryUsage: []memoryUsage{{"CPU", 0, info.Memory}},
+		MemoryUsage: []memoryUsage{{"CPU", 0, info.Weights}},
 	}
 	if !s.LastInference.IsZero() {
 		out.LastInference = s.LastInference.UnixMilli()

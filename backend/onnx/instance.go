@@ -168,6 +168,9 @@ func (in *instance) Run(ctx context.Context, b *backend.Batch) error {
 			n++
 		}
 	}
+	if n == 0 {
+		return nil
+	}
 	if err := in.runTerminable(ctx, len(b.Inputs), n); err != nil {
 		return err
 	}

@@ -31,6 +31,9 @@ type model struct {
 // devices. It returns an error that wraps backend.ErrUnsupported when the library
 // lacks an execution provider that is asked for.
 func (r *Runtime) Load(ctx context.Context, a backend.Artifact) (backend.Model, error) {
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
 	files, err := readFiles(a)
 	if err != nil {
 		return nil, err

@@ -95,7 +95,7 @@ func model(out chan<- prometheus.Metric, info repository.Info) {
 	}
 	l.gauge(out, "nv_inference_pending_request_count", "Instantaneous number of pending requests awaiting execution per-model.", float64(s.Pending))
 	l.gauge(out, "nv_model_load_duration_secs", "Model load time in seconds", info.Loaded.Seconds())
-	l.gauge(out, "galatea_model_weights_bytes", "Bytes that the model's weights take, once for each device", float64(info.Memory))
+	l.gauge(out, "galatea_model_weights_bytes", "Bytes that the model's weights take, once for each device", float64(info.Weights))
 	l.gauge(out, "galatea_instances", "Number of instances", float64(len(s.Lanes)))
 	l.gauge(out, "galatea_instance_longest_run_seconds", "How long the longest of the present executions has been going on", longest(s.Lanes).Seconds())
 	l.histogram(out, "galatea_request_duration_seconds", "Time from a request's arrival to its answer", s.Latency)

@@ -1,0 +1,3 @@
+// Package backendtest is the suite that every backend passes: what package backend
+// promises, as tests. It is imported by tests only.
+package backendtest

@@ -1,0 +1,83 @@
+// Command galatea serves ONNX models over HTTP as Triton does.
+//
+// Flags, signals, environment variables and exit codes are read and made here; all
+// else is in internal/app.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+
+	"galatea/backend/onnx"
+)
+
+// version is set when the binary is built.
+var version = "dev"
+
+type cli struct {
+	Serve   serveCmd   `cmd:"" help:"Serve model repositories."`
+	Check   checkCmd   `cmd:"" help:"Check model repositories with the server's own code, and exit with 1 when anything in them would not be served."`
+	Inspect inspectCmd `cmd:"" help:"Show what an ONNX file takes and gives, and the config.yaml that it would get."`
+	Version versionCmd `cmd:"" help:"Print the version."`
+}
+
+const description = `Galatea serves many ONNX models from one binary, speaking Triton's protocol.
+
+Examples:
+
+  galatea serve --model-repository=model_repo
+  galatea serve --model-repository=/models --http-address=0.0.0.0 --config=galatea.yaml
+  galatea check model_repo
+  galatea inspect model_repo/digits/2/model.onnx
+`
+
+func main() { os.Exit(run(os.Args[1:])) }
+
+// run returns the exit code: 0, 1 when the work failed, 2 when the command line is wrong.
+func run(args []string) int {
+	var c cli
+	parser, err := kong.New(&c, kong.Name("galatea"), kong.Description(description), kong.UsageOnError(),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}))
+	if err != nil {
+		return complain(err)
+	}
+	parsed, err := parser.Parse(args)
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "galatea: %v: see galatea --help\n", err)
+		return 2
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	// The first signal asks for a shutdown; from then on signals do what they do to
+	// any program, so that a second one ends it at once.
+	context.AfterFunc(ctx, stop)
+	parsed.BindTo(ctx, (*context.Context)(nil))
+	if err := parsed.Run(); err != nil {
+		return complain(err)
+	}
+	return 0
+}
+
+// errFailed ends a command that has said already what is wrong.
+var errFailed = errors.New("failed")
+
+func complain(err error) int {
+	if !errors.Is(err, errFailed) {
+		fmt.Fprintf(os.Stderr, "galatea: %v\n", err)
+	}
+	return 1
+}
+
+type versionCmd struct{}
+
+// Run prints the version, and the release of ONNX Runtime that belongs to it.
+func (*versionCmd) Run() error {
+	_, err := fmt.Printf("galatea %s (ONNX Runtime %s)\n", version, onnx.Version)
+	return err
+}

@@ -1,0 +1,210 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"go.opentelemetry.io/otel/trace"
+
+	"galatea/backend/onnx"
+	"galatea/config"
+	"galatea/internal/app"
+	"galatea/internal/telemetry"
+	"galatea/repository"
+)
+
+type serveCmd struct {
+	ModelRepository  []string `name:"model-repository" required:"" sep:"none" placeholder:"DIR" help:"Folder of models: DIR/MODEL/VERSION/model.onnx, or one model's VERSION/model.onnx, or a bare model.onnx. May be given several times."`
+	DefaultModelName string   `placeholder:"NAME" help:"Name of the model in a repository that is one model itself; else its folder's."`
+
+	ModelControlMode     string   `enum:"none,poll,explicit" default:"poll" help:"none: load all models at start. poll: watch the repositories, too. explicit: load what --load-model and requests name. (${enum})"`
+	LoadModel            []string `sep:"none" placeholder:"NAME" help:"Model to load at start, in mode explicit; * is all. May be given several times."`
+	ModelLoadThreadCount int      `default:"4" help:"How many models are loaded at a time."`
+	RepositoryPollSecs   int      `default:"-1" hidden-default:"" help:"Seconds between scans of the repositories for changes that the file system did not report. (default: the config file's, else 15)"`
+
+	HTTPAddress    string `name:"http-address" default:"127.0.0.1" help:"Address to listen on; 0.0.0.0 is all."`
+	HTTPPort       int    `name:"http-port" default:"8000" help:"Port for requests."`
+	MetricsAddress string `placeholder:"ADDR" help:"Address for metrics, if not --http-address."`
+	MetricsPort    int    `default:"8002" help:"Port for metrics; -1 is none."`
+	Pprof          bool   `help:"Serve Go's profiles at /debug/pprof on the metrics port."`
+
+	HTTPMaxInputSize int64 `name:"http-max-input-size" placeholder:"BYTES" help:"Largest request body. (default: the config file's, else 64 MiB)"`
+
+	ExitTimeoutSecs int           `default:"30" help:"Seconds that requests in flight may take when the server ends."`
+	ShutdownDelay   time.Duration `default:"5s" help:"How long requests are still served, unready, after the first SIGTERM or Ctrl-C, while load balancers notice. A second signal ends the server at once."`
+	ExitOnError     bool          `help:"End with an error when a model fails to load at start."`
+	StrictReadiness bool          `help:"Be ready only while every model is; else from the end of the first pass over the repositories on."`
+
+	Config     string `type:"existingfile" placeholder:"FILE" help:"galatea.yaml: settings that can change while the server runs; SIGHUP reads it again."`
+	LogVerbose int    `default:"0" help:"1 logs every request."`
+	LogFormat  string `enum:"text,json" default:"text" help:"Form of the log lines. (${enum})"`
+
+	OnnxruntimeLibrary string `name:"onnxruntime-library" placeholder:"FILE" help:"ONNX Runtime's shared library; else the one that make onnxruntime brought."`
+}
+
+// Run serves until a signal.
+func (s *serveCmd) Run(ctx context.Context) error {
+	err := s.serve(ctx)
+	if err != nil {
+		terminationMessage(err)
+	}
+	return err
+}
+
+func (s *serveCmd) serve(ctx context.Context) error {
+	level := &slog.LevelVar{}
+	if s.LogVerbose > 0 {
+		level.Set(slog.LevelDebug)
+	}
+	log := s.logger(level)
+	if s.LogVerbose == 0 && s.Config == "" {
+		level.Set(slog.LevelInfo)
+	}
+	runtime, err := openRuntime(s.OnnxruntimeLibrary, log)
+	if err != nil {
+		return err
+	}
+	tracer, stopTraces, err := traces(ctx, log)
+	if err != nil {
+		return err
+	}
+	defer stopTraces()
+	a, err := app.Start(ctx, app.Options{
+		Repositories: s.ModelRepository, DefaultModelName: s.DefaultModelName,
+		Control: repository.Mode(s.ModelControlMode), LoadModels: s.LoadModel, LoadThreads: s.ModelLoadThreadCount,
+		HTTPAddress: s.HTTPAddress, HTTPPort: s.HTTPPort, MetricsAddress: s.MetricsAddress, MetricsPort: s.MetricsPort, Pprof: s.Pprof,
+		ConfigFile: s.Config, Override: s.override,
+		ExitTimeout: time.Duration(s.ExitTimeoutSecs) * time.Second, ShutdownDelay: s.ShutdownDelay,
+		ExitOnError: s.ExitOnError, StrictReadiness: s.StrictReadiness,
+		Version: version, Backend: runtime, Log: log, Level: level, Tracer: tracer, Notify: notifier(log),
+	})
+	if err != nil {
+		return err
+	}
+	stopReloads := onHangup(func() {
+		if err := a.Reload(); err != nil {
+			log.Error("the configuration stays as it was", slog.Any("err", err))
+			return
+		}
+		log.Info("configuration applied", slog.String("file", s.Config))
+	})
+	defer stopReloads()
+	return a.Wait(ctx)
+}
+
+// override is what the flags say over the file.
+func (s *serveCmd) override(c *config.Server) {
+	if s.RepositoryPollSecs >= 0 {
+		c.Repository.Poll = time.Duration(s.RepositoryPollSecs) * time.Second
+	}
+	if s.HTTPMaxInputSize > 0 {
+		c.HTTP.MaxInputSize = config.Size(s.HTTPMaxInputSize)
+		c.HTTP.MaxInflightBytes = max(c.HTTP.MaxInflightBytes, c.HTTP.MaxInputSize)
+	}
+	c.Log.Verbose = max(c.Log.Verbose, s.LogVerbose)
+}
+
+func (s *serveCmd) logger(level *slog.LevelVar) *slog.Logger {
+	options := &slog.HandlerOptions{Level: level}
+	if s.LogFormat == "json" {
+		return slog.New(slog.NewJSONHandler(os.Stderr, options))
+	}
+	return slog.New(slog.NewTextHandler(os.Stderr, options))
+}
+
+// openRuntime opens the named library, or the one beside the working folder or the binary.
+func openRuntime(explicit string, log *slog.Logger) (*onnx.Runtime, error) {
+	roots := []string{"."}
+	if binary, err := os.Executable(); err == nil {
+		if real, err := filepath.EvalSymlinks(binary); err == nil {
+			binary = real
+		}
+		roots = append(roots, filepath.Dir(binary), filepath.Dir(filepath.Dir(binary)), filepath.Join(filepath.Dir(filepath.Dir(binary)), "lib"))
+	}
+	path, err := onnx.FindLibrary(explicit, roots...)
+	if err != nil {
+		return nil, err
+	}
+	return onnx.Open(path, log)
+}
+
+// traces starts exporting when a standard variable asks for it; without one it is off.
+func traces(ctx context.Context, log *slog.Logger) (trace.Tracer, func(), error) {
+	asked := os.Getenv("OTEL_EXPORTER_OTLP_ENDPOINT") != "" || os.Getenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") != "" || os.Getenv("OTEL_TRACES_EXPORTER") == "otlp"
+	if !asked || os.Getenv("OTEL_SDK_DISABLED") == "true" || os.Getenv("OTEL_TRACES_EXPORTER") == "none" {
+		return nil, func() {}, nil
+	}
+	protocol := os.Getenv("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL")
+	if protocol == "" {
+		protocol = os.Getenv("OTEL_EXPORTER_OTLP_PROTOCOL")
+	}
+	t, err := telemetry.StartTraces(ctx, protocol, version)
+	if err != nil {
+		return nil, nil, err
+	}
+	return t.Tracer(), func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+		defer cancel()
+		if err := t.Shutdown(ctx); err != nil {
+			log.Warn("send the last traces", slog.Any("err", err))
+		}
+	}, nil
+}
+
+// onHangup calls f on each SIGHUP until the returned function is called.
+func onHangup(f func()) (stop func()) {
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for range hangups {
+			f()
+		}
+	}()
+	return func() {
+		signal.Stop(hangups)
+		close(hangups)
+		<-done
+	}
+}
+
+// notifier tells systemd about the server's state where it asks to be told:
+// NOTIFY_SOCKET, as sd_notify(3) has it.
+func notifier(log *slog.Logger) func(state string) {
+	socket := os.Getenv("NOTIFY_SOCKET")
+	if socket == "" {
+		return nil
+	}
+	if strings.HasPrefix(socket, "@") {
+		socket = "\x00" + socket[1:]
+	}
+	return func(state string) {
+		conn, err := net.DialUnix("unixgram", nil, &net.UnixAddr{Name: socket, Net: "unixgram"})
+		if err == nil {
+			_, err = conn.Write([]byte(state))
+			_ = conn.Close()
+		}
+		if err != nil {
+			log.Warn("tell systemd", slog.String("state", state), slog.Any("err", err))
+		}
+	}
+}
+
+// terminationMessage leaves why the server ended where Kubernetes shows it.
+func terminationMessage(err error) {
+	f, openErr := os.OpenFile("/dev/termination-log", os.O_WRONLY|os.O_TRUNC, 0)
+	if openErr != nil {
+		return // not in such a container
+	}
+	_, _ = fmt.Fprintf(f, "galatea: %v\n", err)
+	_ = f.Close()
+}

@@ -1,0 +1,306 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/pprof"
+	"os"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"go.opentelemetry.io/otel/trace"
+
+	"galatea/backend"
+	"galatea/config"
+	"galatea/gateway"
+	"galatea/internal/telemetry"
+	"galatea/repository"
+	"galatea/repository/dir"
+)
+
+// Options are what a server is started with; they do not change while it runs.
+type Options struct {
+	Repositories     []string
+	DefaultModelName string
+	Control          repository.Mode
+	LoadModels       []string
+	LoadThreads      int
+	NoWatch          bool // scan by the clock alone
+	Settle           time.Duration
+
+	HTTPAddress    string // host to listen on
+	HTTPPort       int    // 0: any
+	MetricsAddress string // "": HTTPAddress
+	MetricsPort    int    // 0: any; -1: no metrics
+	Pprof          bool
+
+	ConfigFile      string               // "": none
+	Override        func(*config.Server) // what the flags say over the file; nil: nothing
+	ExitTimeout     time.Duration        // for requests in flight
+	ShutdownDelay   time.Duration        // from unready to not listening
+	ExitOnError     bool                 // end when a model fails in the first pass
+	StrictReadiness bool
+
+	Version string
+	Backend backend.Backend
+	Log     *slog.Logger
+	Level   *slog.LevelVar     // of Log; set by the file's log.verbose
+	Tracer  trace.Tracer       // nil: no traces
+	Notify  func(state string) // tells the service manager; nil: nobody
+}
+
+// ErrFirstPass says that a model failed in the first pass, with ExitOnError.
+var ErrFirstPass = errors.New("a model failed to load")
+
+// App is a running server.
+type App struct {
+	o        Options
+	live     atomic.Pointer[config.Server]
+	configOK atomic.Bool
+	source   *dir.Source
+	router   *repository.Router
+	control  *repository.Reconciler
+	gateway  *gateway.Gateway
+	leaving  atomic.Bool
+
+	http, metrics net.Listener
+	servers       []*http.Server
+	failed        chan error
+	wg            sync.WaitGroup
+	stop          context.CancelFunc // ends the background work, after the front
+}
+
+// Start listens and begins to load. It returns when both ports answer; the models
+// load behind them. The caller must call Wait, and ends the server by ending ctx.
+func Start(ctx context.Context, o Options) (*App, error) {
+	a := &App{o: o, failed: make(chan error, 1), router: repository.NewRouter()}
+	if err := a.Reload(); err != nil {
+		return nil, err
+	}
+	var err error
+	a.source, err = dir.New(o.Repositories, dir.Options{
+		DefaultModelName: o.DefaultModelName, Poll: a.live.Load().Repository.Poll, NoWatch: o.NoWatch || o.Control != repository.ModePoll,
+		Settle: o.Settle, Log: o.Log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	loader := &Loader{Backend: o.Backend, Defaults: func() config.Defaults { return a.live.Load().Defaults() }, Verify: a.source.Verify, Log: o.Log, Tracer: o.Tracer}
+	a.control = repository.New(a.source, loader.Load, a.router, repository.Options{
+		Mode: o.Control, LoadModels: o.LoadModels, LoadThreads: o.LoadThreads, DrainTimeout: o.ExitTimeout, Log: o.Log,
+	})
+	a.gateway = gateway.New(gateway.Options{
+		Handler: a.router, Models: a.router, Control: a.control, Ready: a.ready,
+		Version: o.Version, Limits: limits(a.live.Load()), Log: o.Log, Tracer: o.Tracer,
+	})
+	if err := a.listen(ctx); err != nil {
+		return nil, err
+	}
+	a.run(ctx)
+	return a, nil
+}
+
+func limits(s *config.Server) gateway.Limits {
+	return gateway.Limits{MaxInputSize: int64(s.HTTP.MaxInputSize), MaxInflightBytes: int64(s.HTTP.MaxInflightBytes)}
+}
+
+// ready is the answer to /v2/health/ready.
+func (a *App) ready() bool { return !a.leaving.Load() && a.router.Ready(a.o.StrictReadiness) }
+
+// Reload reads the configuration file again and applies all of it, or nothing when
+// anything in it is wrong. Models loaded before keep the defaults they were loaded with.
+func (a *App) Reload() error {
+	next := config.DefaultServer()
+	if a.o.ConfigFile != "" {
+		data, err := os.ReadFile(a.o.ConfigFile)
+		if err == nil {
+			next, err = config.ParseServer(a.o.ConfigFile, data)
+		}
+		if err != nil {
+			a.configOK.Store(false)
+			return fmt.Errorf("configuration: %w", err)
+		}
+	}
+	if a.o.Override != nil {
+		a.o.Override(next)
+	}
+	if err := next.Validate(); err != nil {
+		a.configOK.Store(false)
+		return fmt.Errorf("configuration: %w", err)
+	}
+	a.live.Store(next)
+	if a.gateway != nil {
+		a.gateway.SetLimits(limits(next))
+		a.source.SetPoll(next.Repository.Poll)
+	}
+	if a.o.Level != nil {
+		a.o.Level.Set(slog.LevelInfo)
+		if next.Log.Verbose > 0 {
+			a.o.Level.Set(slog.LevelDebug)
+		}
+	}
+	a.configOK.Store(true)
+	return nil
+}
+
+func (a *App) listen(ctx context.Context) error {
+	var lc net.ListenConfig
+	var err error
+	if a.http, err = lc.Listen(ctx, "tcp", net.JoinHostPort(a.o.HTTPAddress, strconv.Itoa(a.o.HTTPPort))); err != nil {
+		return fmt.Errorf("--http-port: %w", err)
+	}
+	if a.o.MetricsPort < 0 {
+		return nil
+	}
+	address := a.o.MetricsAddress
+	if address == "" {
+		address = a.o.HTTPAddress
+	}
+	if a.metrics, err = lc.Listen(ctx, "tcp", net.JoinHostPort(address, strconv.Itoa(a.o.MetricsPort))); err != nil {
+		return errors.Join(fmt.Errorf("--metrics-port: %w", err), a.http.Close())
+	}
+	return nil
+}
+
+// HTTPAddr is where the front listens.
+func (a *App) HTTPAddr() string { return a.http.Addr().String() }
+
+// MetricsAddr is where metrics are, "" without.
+func (a *App) MetricsAddr() string {
+	if a.metrics == nil {
+		return ""
+	}
+	return a.metrics.Addr().String()
+}
+
+// Router is the read side of the repository.
+func (a *App) Router() *repository.Router { return a.router }
+
+// FirstPass is closed when everything that was there at the start is ready or has failed.
+func (a *App) FirstPass() <-chan struct{} { return a.control.FirstPass() }
+
+// Timeouts of the servers. A body has time by its size, see package gateway.
+const (
+	headerTimeout = 10 * time.Second
+	idleTimeout   = 2 * time.Minute
+	answerTimeout = 10 * time.Minute
+	maxHeader     = 64 << 10
+)
+
+func (a *App) run(ctx context.Context) {
+	// The background outlives ctx: requests are served while it ends.
+	background, stop := context.WithCancel(context.WithoutCancel(ctx))
+	a.stop = stop
+	a.wg.Go(func() { a.source.Run(background) })
+	a.wg.Go(func() { a.control.Run(background) })
+	a.wg.Go(func() { watchdog(background, a.router, a.o.Log) })
+	a.serve(a.http, a.gateway)
+	if a.metrics != nil {
+		a.serve(a.metrics, a.metricsHandler())
+	}
+	a.o.Log.Info("listening", slog.String("http", a.HTTPAddr()), slog.String("metrics", a.MetricsAddr()), slog.String("version", a.o.Version))
+	a.wg.Go(func() { a.announce(ctx) })
+}
+
+// serve answers on a listener. Errors of single connections are for debugging only.
+func (a *App) serve(l net.Listener, h http.Handler) {
+	s := &http.Server{
+		Handler: h, ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, WriteTimeout: answerTimeout, MaxHeaderBytes: maxHeader,
+		ErrorLog: slog.NewLogLogger(a.o.Log.Handler(), slog.LevelDebug),
+	}
+	a.servers = append(a.servers, s)
+	a.wg.Go(func() {
+		if err := s.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+			a.fail(fmt.Errorf("serve on %v: %w", l.Addr(), err))
+		}
+	})
+}
+
+func (a *App) fail(err error) {
+	select {
+	case a.failed <- err:
+	default:
+	}
+}
+
+func (a *App) metricsHandler() http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", telemetry.Handler(telemetry.Sources{Models: a.router, Front: a.gateway, ConfigOK: a.configOK.Load}))
+	if a.o.Pprof {
+		mux.HandleFunc("/debug/pprof/", pprof.Index)
+		mux.HandleFunc("/debug/pprof/cmdline", pprof.Cmdline)
+		mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
+		mux.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
+		mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
+	}
+	return mux
+}
+
+// announce says when the first pass has ended.
+func (a *App) announce(ctx context.Context) {
+	select {
+	case <-a.FirstPass():
+	case <-ctx.Done():
+		return
+	}
+	ready := 0
+	for _, s := range a.router.Index() {
+		switch s.State {
+		case repository.StateReady:
+			ready++
+		case repository.StateUnavailable:
+			if a.o.ExitOnError {
+				a.fail(fmt.Errorf("%w: %s/%d: %s", ErrFirstPass, s.Name, s.Version, s.Reason))
+			}
+		}
+	}
+	a.o.Log.Info("ready", slog.Int("versions", ready))
+	a.notify("READY=1")
+}
+
+func (a *App) notify(state string) {
+	if a.o.Notify != nil {
+		a.o.Notify(state)
+	}
+}
+
+// Wait serves until ctx ends or something fails, then shuts down: unready at once,
+// not listening after ShutdownDelay, ended when the requests in flight are, or after
+// ExitTimeout. It returns the failure, if that is why.
+func (a *App) Wait(ctx context.Context) error {
+	var err error
+	select {
+	case <-ctx.Done():
+		a.o.Log.Info("shutting down; still serving while balancers notice", slog.Duration("delay", a.o.ShutdownDelay))
+		a.leaving.Store(true)
+		a.notify("STOPPING=1")
+		timer := time.NewTimer(a.o.ShutdownDelay)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+		case err = <-a.failed:
+		}
+	case err = <-a.failed:
+		a.leaving.Store(true)
+		a.notify("STOPPING=1")
+	}
+	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.o.ExitTimeout)
+	defer cancel()
+	for _, s := range a.servers {
+		if closeErr := s.Shutdown(drain); closeErr != nil {
+			a.o.Log.Warn("requests were still running at the end of --exit-timeout-secs", slog.Any("err", closeErr))
+			closeErr = s.Close()
+			err = errors.Join(err, closeErr)
+		}
+	}
+	a.stop()
+	a.wg.Wait()
+	a.o.Log.Info("stopped")
+	return err
+}

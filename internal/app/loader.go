@@ -1,0 +1,189 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"runtime"
+	"sync/atomic"
+	"time"
+
+	"go.opentelemetry.io/otel/trace"
+
+	"galatea/backend"
+	"galatea/config"
+	"galatea/infer"
+	"galatea/internal/onnxfile"
+	"galatea/repository"
+	"galatea/scheduler"
+)
+
+// Loader makes servables of what a source has: it reads the file, completes the
+// configuration, opens the model, checks whether its rows can share a batch, and
+// puts a queue in front.
+type Loader struct {
+	Backend  backend.Backend
+	Defaults func() config.Defaults           // nil: none
+	Verify   func(d repository.Desired) error // says whether the files are still d's; nil: they are
+	Log      *slog.Logger
+	Tracer   trace.Tracer
+}
+
+// Load is a repository.Loader.
+func (l *Loader) Load(ctx context.Context, d repository.Desired, phase func(repository.State)) (repository.Servable, error) {
+	began := time.Now()
+	file, resolved, err := l.read(d)
+	if err != nil {
+		return nil, repository.Terminal(err)
+	}
+	name := infer.ID{Name: d.Name, Version: d.Version}.String()
+	a := artifact(name, d, file, resolved)
+	model, err := l.Backend.Load(ctx, a)
+	if err != nil {
+		if errors.Is(err, backend.ErrUnsupported) {
+			err = repository.Terminal(err)
+		}
+		return nil, err
+	}
+	phase(repository.Warming)
+	s := &servable{model: model}
+	if resolved, err = l.checkRows(ctx, model, a.Devices[0], resolved); err == nil {
+		s.queue, err = l.start(ctx, d, model, a.Devices, resolved)
+	}
+	if err == nil && l.Verify != nil {
+		err = l.Verify(d)
+	}
+	if err != nil {
+		return nil, errors.Join(err, s.Close(ctx))
+	}
+	s.Handler = infer.Chain(s.queue, infer.CheckSignature(d.Name, resolved.Signature, resolved.MaxBatchSize))
+	s.info = repository.Info{
+		ID:     infer.ID{Name: d.Name, Version: d.Version, Digest: d.Digest},
+		Config: resolved, Loaded: time.Since(began), Weights: file.ParameterBytes,
+	}
+	return s, nil
+}
+
+// read reads what can be known without the runtime.
+func (l *Loader) read(d repository.Desired) (*onnxfile.File, *config.Resolved, error) {
+	file, err := onnxfile.Read(d.File)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := file.CheckOpsets(); err != nil {
+		return nil, nil, err
+	}
+	if err := file.CheckExternal(filepath.Dir(d.File)); err != nil {
+		return nil, nil, err
+	}
+	signature, err := file.Signature()
+	if err != nil {
+		return nil, nil, err
+	}
+	var defaults config.Defaults
+	if l.Defaults != nil {
+		defaults = l.Defaults()
+	}
+	resolved, err := config.Complete(d.Config, signature, defaults)
+	return file, resolved, err
+}
+
+// artifact says how the model is opened. Instances share the processors that this
+// process may use.
+func artifact(name string, d repository.Desired, file *onnxfile.File, r *config.Resolved) backend.Artifact {
+	a := backend.Artifact{Name: name, File: d.File, Signature: r.Signature}
+	for _, e := range file.External {
+		a.External = append(a.External, e.Location)
+	}
+	for _, group := range r.Instances {
+		gpus := group.GPUs
+		if group.Kind == config.KindGPU && len(gpus) == 0 {
+			gpus = []int{0}
+		}
+		for range group.Count {
+			if group.Kind != config.KindGPU {
+				a.Devices = append(a.Devices, backend.Device{})
+			}
+			for _, gpu := range gpus {
+				a.Devices = append(a.Devices, backend.Device{Kind: backend.GPU, Index: gpu})
+			}
+		}
+	}
+	s := r.Session
+	a.Options = backend.Options{
+		IntraOpThreads: r.Threads(len(a.Devices), runtime.GOMAXPROCS(0)), InterOpThreads: s.InterOpThreads, Parallel: s.Parallel,
+		NoArena: !s.MemArena, NoMemPattern: !s.MemPattern, GraphLevel: int(s.Graph), Entries: s.Entries,
+	}
+	if s.ArenaShrinkage != "" {
+		a.Options.RunEntries = map[string]string{"memory.enable_memory_arena_shrinkage": s.ArenaShrinkage}
+	}
+	for _, p := range s.GPUAccelerators {
+		a.Options.Providers = append(a.Options.Providers, backend.Provider{Name: string(p.Name), Options: p.Parameters})
+	}
+	if len(a.Options.Providers) > 0 {
+		a.Options.Providers = append(a.Options.Providers, backend.Provider{Name: "cuda"})
+	}
+	return a
+}
+
+// checkRows turns batching off for a model whose rows influence each other, unless
+// its file insists.
+func (l *Loader) checkRows(ctx context.Context, m backend.Model, d backend.Device, r *config.Resolved) (*config.Resolved, error) {
+	if !r.Batching() || r.Insisted || r.MaxBatchSize < 2 {
+		return r, nil
+	}
+	instance, err := m.NewInstance(ctx, d)
+	if err != nil {
+		return nil, err
+	}
+	reason, err := rowsDepend(ctx, instance, r.Signature)
+	err = errors.Join(err, instance.Close())
+	if err != nil {
+		return nil, err
+	}
+	if reason == "" {
+		return r, nil
+	}
+	l.Log.Warn("batching is off", slog.String("model", r.Name), slog.String("reason", reason))
+	return r.WithoutBatching(reason), nil
+}
+
+func (l *Loader) start(ctx context.Context, d repository.Desired, m backend.Model, devices []backend.Device, r *config.Resolved) (*scheduler.Queue, error) {
+	lanes := func(ctx context.Context, i int) (backend.Instance, error) { return m.NewInstance(ctx, devices[i]) }
+	return scheduler.Start(ctx, lanes, scheduler.Options{
+		Name: fmt.Sprintf("%s/%d", d.Name, d.Version), ID: infer.ID{Name: d.Name, Version: d.Version, Digest: d.Digest},
+		Signature: r.Signature, MaxBatchSize: r.MaxBatchSize, PreferredBatchSizes: r.PreferredBatchSizes, MaxQueueDelay: r.MaxQueueDelay,
+		MaxQueueSize: r.Queue.MaxSize, DefaultTimeout: r.Queue.Timeout, AllowTimeoutOverride: r.Queue.TimeoutOverride,
+		Instances: len(devices), Log: l.Log, Tracer: l.Tracer,
+	})
+}
+
+// servable is a loaded version.
+type servable struct {
+	infer.Handler
+	queue  *scheduler.Queue
+	model  backend.Model
+	info   repository.Info
+	closed atomic.Bool
+}
+
+// Info describes the version, with its counters as they are now.
+func (s *servable) Info() repository.Info {
+	info := s.info
+	info.Stats = s.queue.Stats()
+	return info
+}
+
+// Close stops the queue and frees the model.
+func (s *servable) Close(ctx context.Context) error {
+	if s.closed.Swap(true) {
+		return errors.New("closed twice")
+	}
+	var err error
+	if s.queue != nil {
+		err = s.queue.Close(ctx)
+	}
+	return errors.Join(err, s.model.Close())
+}

@@ -1,0 +1,235 @@
+package app
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"math"
+
+	"galatea/backend"
+	"galatea/tensor"
+)
+
+// A leading dynamic dimension need not be a batch: it may be a sequence, or the
+// graph may look at all rows together. Before rows of different callers share a
+// run, two rows are run together and apart, and the results compared.
+
+// innerSizes are tried for dynamic dimensions past the first, until the model
+// runs: an image network needs more than one pixel, a table lookup takes any.
+var innerSizes = []int64{8, 1, 32, 224, 2, 3, 64}
+
+// rowsDepend returns why the rows of a batch cannot be taken apart, or "" when
+// they can. The error is ctx's.
+func rowsDepend(ctx context.Context, in backend.Instance, s tensor.Signature) (reason string, err error) {
+	var failure error
+	for _, size := range innerSizes {
+		rows := [2][]tensor.Tensor{sample(s, size, 0), sample(s, size, 1)}
+		first, err := runOnce(ctx, in, rows[0], s)
+		if ctx.Err() != nil {
+			return "", context.Cause(ctx)
+		}
+		if err != nil {
+			failure = err
+			if !hasInner(s) {
+				break
+			}
+			continue
+		}
+		return compareRows(ctx, in, s, rows, first)
+	}
+	return fmt.Sprintf("a trial run of one row failed, so whether rows are independent could not be checked: %v", failure), nil
+}
+
+func compareRows(ctx context.Context, in backend.Instance, s tensor.Signature, rows [2][]tensor.Tensor, first []tensor.Tensor) (string, error) {
+	second, err := runOnce(ctx, in, rows[1], s)
+	if err == nil {
+		var both []tensor.Tensor
+		if both, err = runOnce(ctx, in, join(rows), s); err == nil {
+			return differ([2][]tensor.Tensor{first, second}, both), nil
+		}
+	}
+	if ctx.Err() != nil {
+		return "", context.Cause(ctx)
+	}
+	return fmt.Sprintf("a trial run of two rows failed: %v", err), nil
+}
+
+func hasInner(s tensor.Signature) bool {
+	for _, in := range s.Inputs {
+		if !in.Shape[1:].Static() {
+			return true
+		}
+	}
+	return false
+}
+
+// sample makes one row of small values, other ones for each row.
+func sample(s tensor.Signature, inner int64, row int) []tensor.Tensor {
+	var all []tensor.Tensor
+	for _, spec := range s.Inputs {
+		if spec.Optional {
+			continue
+		}
+		t := tensor.Tensor{Name: spec.Name, DType: spec.DType, Shape: make(tensor.Shape, len(spec.Shape))}
+		t.Shape[0] = 1
+		for i, d := range spec.Shape[1:] {
+			t.Shape[i+1] = d
+			if d < 0 {
+				t.Shape[i+1] = inner
+			}
+		}
+		n, _ := t.Shape.Elements() // of a declared shape
+		for i := range n {
+			t.Data = appendSample(t.Data, spec.DType, int(i), row)
+		}
+		all = append(all, t)
+	}
+	return all
+}
+
+// appendSample appends one element. Floats of the second row are ten times those of
+// the first, so that a scale that is taken over both shows; integers, which may be
+// indices into small tables, are 0 or 1.
+func appendSample(dst []byte, d tensor.DType, i, row int) []byte {
+	f := (0.1 + 0.05*float64(i%7)) * math.Pow(10, float64(row))
+	bit := uint64(i+row) % 2
+	switch d {
+	case tensor.FP32:
+		return binary.LittleEndian.AppendUint32(dst, math.Float32bits(float32(f)))
+	case tensor.FP64:
+		return binary.LittleEndian.AppendUint64(dst, math.Float64bits(f))
+	case tensor.FP16:
+		return binary.LittleEndian.AppendUint16(dst, half(f))
+	case tensor.BF16:
+		return binary.LittleEndian.AppendUint16(dst, uint16(math.Float32bits(float32(f))>>16))
+	case tensor.Bytes:
+		return tensor.AppendString(dst, []string{"a b", "c"}[bit])
+	case tensor.Uint16, tensor.Int16:
+		return binary.LittleEndian.AppendUint16(dst, uint16(bit))
+	case tensor.Uint32, tensor.Int32:
+		return binary.LittleEndian.AppendUint32(dst, uint32(bit))
+	case tensor.Uint64, tensor.Int64:
+		return binary.LittleEndian.AppendUint64(dst, bit)
+	default:
+		return append(dst, byte(bit))
+	}
+}
+
+// half is f in IEEE half precision, its mantissa cut: normal values only.
+func half(f float64) uint16 {
+	bits := math.Float32bits(float32(f))
+	return uint16((bits>>23)-112)<<10 | uint16(bits>>13)&0x3ff
+}
+
+func join(rows [2][]tensor.Tensor) []tensor.Tensor {
+	both := make([]tensor.Tensor, len(rows[0]))
+	for i, t := range rows[0] {
+		t.Shape = append(tensor.Shape{2}, t.Shape[1:]...)
+		t.Data = append(append([]byte{}, t.Data...), rows[1][i].Data...)
+		both[i] = t
+	}
+	return both
+}
+
+// runOnce runs the inputs and returns copies of all outputs.
+func runOnce(ctx context.Context, in backend.Instance, inputs []tensor.Tensor, s tensor.Signature) ([]tensor.Tensor, error) {
+	b, err := in.Batch(inputs)
+	if err != nil {
+		return nil, err
+	}
+	for i := range b.Inputs {
+		b.Inputs[i].Data = append(b.Inputs[i].Data, inputs[i].Data...)
+	}
+	for i := range s.Outputs {
+		b.Want[i] = true
+	}
+	if err := in.Run(ctx, b); err != nil {
+		return nil, err
+	}
+	outputs := make([]tensor.Tensor, len(b.Outputs))
+	for i, t := range b.Outputs {
+		t.Data = append([]byte{}, t.Data...)
+		outputs[i] = t
+	}
+	return outputs, nil
+}
+
+// differ says how two rows run together are not the rows run apart; "" when they are.
+func differ(apart [2][]tensor.Tensor, both []tensor.Tensor) string {
+	for i, out := range both {
+		if len(out.Shape) == 0 || out.Shape[0] != 2 {
+			return fmt.Sprintf("output %q has shape %v for two rows: it has no row for each", out.Name, out.Shape)
+		}
+		rows, err := tensor.Scatter(out)
+		if err != nil {
+			return err.Error()
+		}
+		for r := range 2 {
+			lone := apart[r][i]
+			data, err := rows.Next(1)
+			if err != nil {
+				return err.Error()
+			}
+			if len(lone.Shape) == 0 || lone.Shape[0] != 1 || !lone.Shape[1:].Equal(out.Shape[1:]) || !close(out.DType, data, lone.Data) {
+				return fmt.Sprintf("output %q of a row depends on the other rows of its batch", out.Name)
+			}
+		}
+	}
+	return ""
+}
+
+// close reports whether two rows are the same, floats within what another kernel for
+// another number of rows may change.
+func close(d tensor.DType, a, b []byte) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	tolerance := map[tensor.DType]float64{tensor.FP64: 1e-6, tensor.FP32: 1e-4, tensor.FP16: 1e-2, tensor.BF16: 5e-2}[d]
+	if tolerance == 0 {
+		return string(a) == string(b)
+	}
+	size := d.Size()
+	for i := 0; i < len(a); i += size {
+		x, y := float(d, a[i:]), float(d, b[i:])
+		if x == y || math.IsNaN(x) && math.IsNaN(y) {
+			continue
+		}
+		if !(math.Abs(x-y) <= tolerance*math.Max(math.Abs(x), math.Abs(y))+tolerance/10) {
+			return false
+		}
+	}
+	return true
+}
+
+func float(d tensor.DType, b []byte) float64 {
+	switch d {
+	case tensor.FP64:
+		return math.Float64frombits(binary.LittleEndian.Uint64(b))
+	case tensor.FP32:
+		return float64(math.Float32frombits(binary.LittleEndian.Uint32(b)))
+	case tensor.BF16:
+		return float64(math.Float32frombits(uint32(binary.LittleEndian.Uint16(b)) << 16))
+	default:
+		return fromHalf(binary.LittleEndian.Uint16(b))
+	}
+}
+
+// fromHalf widens IEEE half precision.
+func fromHalf(h uint16) float64 {
+	sign := 1.0
+	if h&0x8000 != 0 {
+		sign = -1
+	}
+	exponent, mantissa := int(h>>10&0x1f), float64(h&0x3ff)
+	switch exponent {
+	case 0:
+		return sign * math.Ldexp(mantissa, -24)
+	case 31:
+		if mantissa != 0 {
+			return math.NaN()
+		}
+		return sign * math.Inf(1)
+	default:
+		return sign * math.Ldexp(1+mantissa/1024, exponent-15)
+	}
+}
