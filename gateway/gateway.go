@@ -16,7 +16,10 @@ import (
 )
 
 // Models is what the gateway reads of the repository; *repository.Router is one.
+//
+//nolint:interfacebloat // it is the read side of one type, and each route needs another part of it
 type Models interface {
+	Find(ref infer.Ref) error
 	Info(ref infer.Ref) (repository.Info, error)
 	Versions(name string) []int64
 	Index() []repository.Status

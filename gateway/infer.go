@@ -13,6 +13,9 @@ import (
 func (g *Gateway) infer(c *gin.Context) {
 	received := time.Now()
 	ref, err := refOf(c)
+	if err == nil {
+		err = g.o.Models.Find(ref) // before the body costs anything
+	}
 	if err != nil {
 		fail(c, err, ref, "")
 		return

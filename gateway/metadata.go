@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"errors"
 	"net/http"
 	"strconv"
 
@@ -38,17 +39,15 @@ func (g *Gateway) ready(c *gin.Context) {
 func (g *Gateway) modelReady(c *gin.Context) {
 	ref, err := refOf(c)
 	if err == nil {
-		_, err = g.o.Models.Info(ref)
+		err = g.o.Models.Find(ref)
 	}
-	switch statusOf(err) {
-	case http.StatusServiceUnavailable:
+	switch {
+	case err == nil:
+		c.Status(http.StatusOK)
+	case errors.Is(err, infer.ErrNotReady), errors.Is(err, infer.ErrNoVersion):
 		replyError(c, http.StatusBadRequest, "Model version not ready")
 	default:
-		if err != nil {
-			fail(c, err, ref, "")
-			return
-		}
-		c.Status(http.StatusOK)
+		fail(c, err, ref, "")
 	}
 }
 
@@ -107,45 +106,3 @@ func (g *Gateway) modelConfig(c *gin.Context) {
 	}
 	reply(c, http.StatusOK, info.Config.TritonJSON())
 }
-
-// Statistics, in Triton's form.
-type (
-	statDuration struct {
-		Count uint64 `json:"count"`
-		NS    uint64 `json:"ns"`
-	}
-	inferenceStats struct {
-		Success       statDuration `json:"success"`
-		Fail          statDuration `json:"fail"`
-		Queue         statDuration `json:"queue"`
-		ComputeInput  statDuration `json:"compute_input"`
-		ComputeInfer  statDuration `json:"compute_infer"`
-		ComputeOutput statDuration `json:"compute_output"`
-		CacheHit      statDuration `json:"cache_hit"`
-		CacheMiss     statDuration `json:"cache_miss"`
-	}
-	batchStats struct {
-		BatchSize     int          `json:"batch_size"`
-		ComputeInput  statDuration `json:"compute_input"`
-		ComputeInfer  statDuration `json:"compute_infer"`
-		ComputeOutput statDuration `json:"compute_output"`
-	}
-	memoryUsage struct {
-		Type     string `json:"type"`
-		ID       int    `json:"id"`
-		ByteSize int64  `json:"byte_size"`
-	}
-	modelStats struct {
-		Name           string         `json:"name"`
-		Version        string         `json:"version"`
-		LastInference  int64          `json:"last_inference"` // ms since the epoch
-		InferenceCount uint64         `json:"inference_count"`
-		ExecutionCount uint64         `json:"execution_count"`
-		InferenceStats inferenceStats `json:"inference_stats"`
-		ResponseStats  struct{}       `json:"response_stats"`
-		BatchStats     []batchStats   `json:"batch_stats"`
-		MemoryUsage    []memoryUsage  `json:"memory_usage"`
-	}
-)
-
-func duration(d infer.Duration) statDuration { return statDuration{d.Count, uint64(d.Total)} }

@@ -12,6 +12,48 @@ import (
 	"galatea/repository"
 )
 
+// Statistics, in Triton's form.
+type (
+	statDuration struct {
+		Count uint64 `json:"count"`
+		NS    uint64 `json:"ns"`
+	}
+	inferenceStats struct {
+		Success       statDuration `json:"success"`
+		Fail          statDuration `json:"fail"`
+		Queue         statDuration `json:"queue"`
+		ComputeInput  statDuration `json:"compute_input"`
+		ComputeInfer  statDuration `json:"compute_infer"`
+		ComputeOutput statDuration `json:"compute_output"`
+		CacheHit      statDuration `json:"cache_hit"`
+		CacheMiss     statDuration `json:"cache_miss"`
+	}
+	batchStats struct {
+		BatchSize     int          `json:"batch_size"`
+		ComputeInput  statDuration `json:"compute_input"`
+		ComputeInfer  statDuration `json:"compute_infer"`
+		ComputeOutput statDuration `json:"compute_output"`
+	}
+	memoryUsage struct {
+		Type     string `json:"type"`
+		ID       int    `json:"id"`
+		ByteSize int64  `json:"byte_size"`
+	}
+	modelStats struct {
+		Name           string         `json:"name"`
+		Version        string         `json:"version"`
+		LastInference  int64          `json:"last_inference"` // ms since the epoch
+		InferenceCount uint64         `json:"inference_count"`
+		ExecutionCount uint64         `json:"execution_count"`
+		InferenceStats inferenceStats `json:"inference_stats"`
+		ResponseStats  struct{}       `json:"response_stats"`
+		BatchStats     []batchStats   `json:"batch_stats"`
+		MemoryUsage    []memoryUsage  `json:"memory_usage"`
+	}
+)
+
+func duration(d infer.Duration) statDuration { return statDuration{d.Count, uint64(d.Total)} }
+
 func (g *Gateway) allStats(c *gin.Context) {
 	var all []modelStats
 	for _, s := range g.o.Models.Index() {

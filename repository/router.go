@@ -90,6 +90,12 @@ func (t *table) find(ref infer.Ref) (*version, error) {
 	}
 }
 
+// Find returns the error that Acquire would at this moment, without a lease.
+func (r *Router) Find(ref infer.Ref) error {
+	_, err := r.table.Load().find(ref)
+	return err
+}
+
 // Info describes the version that ref names. Errors are Acquire's.
 func (r *Router) Info(ref infer.Ref) (Info, error) {
 	v, err := r.acquire(ref)
