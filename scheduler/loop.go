@@ -1,6 +1,7 @@
 package scheduler
 
 import (
+	"runtime"
 	"time"
 
 	"galatea/infer"
@@ -97,8 +98,11 @@ func (l *loop) wait() {
 }
 
 // drain takes in the calls that have arrived meanwhile, so that they can share the
-// next batch.
+// next batch. Callers that are about to hand theirs over run first: a batch that
+// goes a moment too early, nearly empty, costs all those that just missed it a
+// whole run.
 func (l *loop) drain() {
+	runtime.Gosched()
 	for {
 		select {
 		case c := <-l.in:

@@ -170,7 +170,7 @@ func differ(apart [2][]tensor.Tensor, both []tensor.Tensor) string {
 			if err != nil {
 				return err.Error()
 			}
-			if len(lone.Shape) == 0 || lone.Shape[0] != 1 || !lone.Shape[1:].Equal(out.Shape[1:]) || !close(out.DType, data, lone.Data) {
+			if len(lone.Shape) == 0 || lone.Shape[0] != 1 || !lone.Shape[1:].Equal(out.Shape[1:]) || !near(out.DType, data, lone.Data) {
 				return fmt.Sprintf("output %q of a row depends on the other rows of its batch", out.Name)
 			}
 		}
@@ -178,9 +178,9 @@ func differ(apart [2][]tensor.Tensor, both []tensor.Tensor) string {
 	return ""
 }
 
-// close reports whether two rows are the same, floats within what another kernel for
+// near reports whether two rows are the same, floats within what another kernel for
 // another number of rows may change.
-func close(d tensor.DType, a, b []byte) bool {
+func near(d tensor.DType, a, b []byte) bool {
 	if len(a) != len(b) {
 		return false
 	}

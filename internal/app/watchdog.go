@@ -14,8 +14,13 @@ const (
 	stuckAfter = 30 * time.Second
 )
 
+// each goes through what is loaded; *repository.Router does.
+type each interface {
+	Each(f func(repository.Info))
+}
+
 // watchdog names instances that are stuck in one execution.
-func watchdog(ctx context.Context, models *repository.Router, log *slog.Logger) {
+func watchdog(ctx context.Context, models each, log *slog.Logger) {
 	type lane struct {
 		model   string
 		version int64
