@@ -51,8 +51,9 @@ type cutter struct {
 	copied    int
 }
 
-func (c *cutter) body() (i int) {
-	if i = c.space(0); c.at(i) == '{' {
+func (c *cutter) body() int {
+	i, first := c.token(0)
+	if first == '{' {
 		i = c.object(i, c.topMember)
 	} else {
 		i = c.value(i)

@@ -56,24 +56,19 @@ func Append(dst, src []byte, d tensor.DType, want int64) ([]byte, error) {
 	if d == tensor.Bytes && uint64(len(src)) > math.MaxUint32 {
 		return dst, fmt.Errorf("%w: BYTES of more than 4 GiB", ErrUnsupported)
 	}
-	e := elements{scanner: scanner{src: src, maxDepth: DefaultDepth, nan: true}}
+	e := elements{scanner: scanner{src: src, maxDepth: DefaultDepth, nan: true}, want: want}
 	out := slices.Grow(dst, room(len(src), d, want))
-	for i := e.next(0); i >= 0; i = e.next(i) {
-		if e.count >= want {
-			e.surplus(i, want)
-			break
-		}
-		if d == tensor.Bytes {
-			out, i = e.string(out, i)
-		} else {
-			var v uint64
-			v, i = e.fixed(i, d)
-			out = appendBits(out, v, d.Size())
-		}
-		if i < 0 {
-			break
-		}
-		e.count++
+	switch d {
+	case tensor.FP32:
+		out = e.float32s(out)
+	case tensor.FP64:
+		out = e.float64s(out)
+	case tensor.Bool:
+		out = e.bools(out)
+	case tensor.Bytes:
+		out = e.strings(out)
+	default:
+		out = e.integers(out, d)
 	}
 	switch {
 	case e.err != nil:
@@ -81,7 +76,7 @@ func Append(dst, src []byte, d tensor.DType, want int64) ([]byte, error) {
 	case e.count < want:
 		return dst, fmt.Errorf("%w: expected %d, got %d", ErrTooFew, want, e.count)
 	case e.count > want: // which is negative
-		return dst, fmt.Errorf("%w: expected %d", ErrTooMany, want)
+		return dst, e.tooMany()
 	}
 	return out, nil
 }
@@ -103,114 +98,145 @@ func room(n int, d tensor.DType, want int64) int {
 // elements walks the elements of a value, through nested arrays.
 type elements struct {
 	scanner
-	count int64 // elements read
-	ended bool  // an element or an array has ended, so that a comma or bracket follows
+	count int64 // elements seen
+	want  int64 // how many there may be
 }
 
-// next returns the position of the next element. It returns failed, with no error
-// set, at the end.
-func (e *elements) next(i int) int {
+// next counts an element and returns its position: at i or, if an element has ended
+// there, behind the comma and brackets that follow. At the end of the value it
+// returns failed, with no error set.
+func (e *elements) next(i int, ended bool) int {
 	for {
-		i = e.space(i)
-		c := e.at(i)
-		switch {
-		case !e.ended && c != '[':
-			e.ended = true
+		var c byte
+		i, c = e.token(i)
+		if ended {
+			switch {
+			case e.depth == 0:
+				e.end(i)
+				return failed
+			case c == ']': // an array ends as an element does
+				e.depth--
+				i++
+				continue
+			case c != ',':
+				return e.unexpected(i, "',' or ']'")
+			}
+			i, c = e.token(i + 1)
+		}
+		if c != '[' {
+			if e.count >= e.want {
+				return e.surplus(i)
+			}
+			e.count++
 			return i
-		case !e.ended:
-			e.depth++
-			i = e.space(i + 1)
-			e.ended = e.at(i) == ']'
-		case e.depth == 0:
-			e.end(i)
-			return failed
-		case c == ',':
-			e.ended = false
-			i++
-		case c == ']':
-			e.depth--
-			i++
-		default:
-			return e.unexpected(i, "',' or ']'")
 		}
+		e.depth++
+		i, c = e.token(i + 1)
+		ended = c == ']'
 	}
 }
 
-// string appends the string at i and returns the position behind it.
-func (e *elements) string(dst []byte, i int) ([]byte, int) {
-	if e.at(i) != '"' {
-		return dst, e.mismatch(i, tensor.Bytes)
-	}
-	end := e.str(i)
-	if end < 0 {
-		return dst, failed
-	}
-	start := len(dst)
-	dst = append(dst, 0, 0, 0, 0)
-	dst = unescape(dst, e.src[i+1:end-1])
-	binary.LittleEndian.PutUint32(dst[start:], uint32(len(dst)-start-4))
-	return dst, end
-}
-
-// fixed returns the bits of the element at i, which is of a type of fixed size, and
-// the position behind it.
-func (e *elements) fixed(i int, d tensor.DType) (v uint64, end int) {
-	switch c := e.at(i); {
-	case d == tensor.Bool && c == 't':
-		return 1, e.word(i, "true")
-	case d == tensor.Bool && c == 'f':
-		return 0, e.word(i, "false")
-	case d != tensor.Bool && (startsNumber(c) || c == 'N' || c == 'I'):
-		n := e.number(i)
-		if n.end < 0 {
-			return 0, failed
-		}
-		var ok bool
-		switch d {
-		case tensor.FP32:
-			var f float32
-			f, ok = n.float32(e.src)
-			v = uint64(math.Float32bits(f))
-		case tensor.FP64:
-			var f float64
-			f, ok = n.float64(e.src)
-			v = math.Float64bits(f)
-		default:
-			v, ok = n.integer(e.src, d)
-		}
-		if ok {
-			return v, n.end
-		}
-	}
-	return 0, e.mismatch(i, d)
-}
-
-// appendBits appends the low size bytes of v.
-func appendBits(dst []byte, v uint64, size int) []byte {
-	switch size {
-	case 1:
-		return append(dst, byte(v))
-	case 2:
-		return binary.LittleEndian.AppendUint16(dst, uint16(v))
-	case 4:
-		return binary.LittleEndian.AppendUint32(dst, uint32(v))
-	}
-	return binary.LittleEndian.AppendUint64(dst, v)
-}
-
-// surplus fails because the value at i is one more than want, or no value at all.
-func (e *elements) surplus(i int, want int64) {
+// surplus fails because the value at i is one more than wanted, or no value at all.
+func (e *elements) surplus(i int) int {
 	e.depth = 0 // what is around it does not count here
 	if e.value(i) >= 0 {
-		e.err = fmt.Errorf("%w: expected %d", ErrTooMany, want)
+		e.err = e.tooMany()
 	}
+	return failed
 }
+
+func (e *elements) tooMany() error { return fmt.Errorf("%w: expected %d", ErrTooMany, e.want) }
 
 // mismatch fails because the value at i is not of type d, or no value at all.
 func (e *elements) mismatch(i int, d tensor.DType) int {
 	e.depth = 0 // what is around it does not count here
 	if end := e.value(i); end >= 0 {
-		e.err = &ElementError{Index: e.count, Expected: expected[d], Got: brief(e.src[i:end])}
+		e.err = &ElementError{Index: e.count - 1, Expected: expected[d], Got: brief(e.src[i:end])}
 	}
 	return failed
+}
+
+func (e *elements) float32s(dst []byte) []byte {
+	for i := e.next(0, false); i >= 0; i = e.next(i, true) {
+		f, _, end := short(e.src, i)
+		if end < 0 || !roundsAlike(f) {
+			if f, end = e.longFloat(i, tensor.FP32); end < 0 {
+				break
+			}
+		}
+		dst = binary.LittleEndian.AppendUint32(dst, math.Float32bits(float32(f)))
+		i = end
+	}
+	return dst
+}
+
+func (e *elements) float64s(dst []byte) []byte {
+	for i := e.next(0, false); i >= 0; i = e.next(i, true) {
+		f, mant, end := short(e.src, i)
+		if end < 0 || mant >= 1<<53 {
+			if f, end = e.longFloat(i, tensor.FP64); end < 0 {
+				break
+			}
+		}
+		dst = binary.LittleEndian.AppendUint64(dst, math.Float64bits(f))
+		i = end
+	}
+	return dst
+}
+
+func (e *elements) integers(dst []byte, d tensor.DType) []byte {
+	size := d.Size()
+	for i := e.next(0, false); i >= 0; i = e.next(i, true) {
+		var v uint64
+		if v, i = e.integer(i, d); i < 0 {
+			break
+		}
+		switch size {
+		case 1:
+			dst = append(dst, byte(v))
+		case 2:
+			dst = binary.LittleEndian.AppendUint16(dst, uint16(v))
+		case 4:
+			dst = binary.LittleEndian.AppendUint32(dst, uint32(v))
+		default:
+			dst = binary.LittleEndian.AppendUint64(dst, v)
+		}
+	}
+	return dst
+}
+
+func (e *elements) bools(dst []byte) []byte {
+	for i := e.next(0, false); i >= 0; i = e.next(i, true) {
+		switch e.at(i) {
+		case 't':
+			dst, i = append(dst, 1), e.word(i, "true")
+		case 'f':
+			dst, i = append(dst, 0), e.word(i, "false")
+		default:
+			i = e.mismatch(i, tensor.Bool)
+		}
+		if i < 0 {
+			break
+		}
+	}
+	return dst
+}
+
+func (e *elements) strings(dst []byte) []byte {
+	for i := e.next(0, false); i >= 0; i = e.next(i, true) {
+		if e.at(i) != '"' {
+			e.mismatch(i, tensor.Bytes)
+			break
+		}
+		end := e.str(i)
+		if end < 0 {
+			break
+		}
+		start := len(dst)
+		dst = append(dst, 0, 0, 0, 0)
+		dst = unescape(dst, e.src[i+1:end-1])
+		binary.LittleEndian.PutUint32(dst[start:], uint32(len(dst)-start-4))
+		i = end
+	}
+	return dst
 }

@@ -42,25 +42,31 @@ func (s *scanner) unexpected(i int, expected string) int {
 
 // at returns the byte at i, or 0, which no JSON token has in it, at the end.
 func (s *scanner) at(i int) byte {
-	if i < len(s.src) {
+	if uint(i) < uint(len(s.src)) {
 		return s.src[i]
 	}
 	return 0
 }
 
-// space returns the position of the next byte that is not white space.
-func (s *scanner) space(i int) int {
-	for i < len(s.src) && isSpace(s.src[i]) {
+// token returns the position of the next byte that is not white space, and the
+// byte, 0 at the end.
+func (s *scanner) token(i int) (int, byte) {
+	c := s.at(i)
+	for isSpace(c) {
 		i++
+		c = s.at(i)
 	}
-	return i
+	return i, c
 }
 
-func isSpace(c byte) bool { return c == ' ' || c == '\n' || c == '\r' || c == '\t' }
+func isSpace(c byte) bool {
+	const spaces uint64 = 1<<' ' | 1<<'\n' | 1<<'\r' | 1<<'\t'
+	return c <= ' ' && spaces>>c&1 != 0
+}
 
 // end checks that only white space is left.
 func (s *scanner) end(i int) int {
-	if i = s.space(i); i < len(s.src) {
+	if i, _ = s.token(i); i < len(s.src) {
 		return s.unexpected(i, "nothing after the value")
 	}
 	return i
@@ -70,7 +76,7 @@ func (s *scanner) end(i int) int {
 func (s *scanner) value(i int) int {
 	c := s.at(i)
 	if startsNumber(c) {
-		return s.number(i).end
+		return s.number(i)
 	}
 	switch c {
 	case '"':
@@ -86,7 +92,7 @@ func (s *scanner) value(i int) int {
 	case 'n':
 		return s.word(i, "null")
 	case 'N', 'I':
-		return s.number(i).end
+		return s.number(i)
 	}
 	return s.unexpected(i, "a value")
 }
@@ -106,22 +112,30 @@ func (s *scanner) word(i int, w string) int {
 // array checks an array. Its elements are left to item, a method like those here,
 // where there is one.
 func (s *scanner) array(i int, item func(i int) int) int {
-	if i = s.enter(i); i < 0 || s.at(i) == ']' {
+	if !s.enter() {
+		return failed
+	}
+	i, c := s.token(i + 1)
+	if c == ']' {
 		return s.leave(i)
 	}
 	for {
-		if item == nil {
-			i = s.value(i)
-		} else {
+		switch {
+		case item != nil:
 			i = item(i)
+		case startsNumber(s.at(i)):
+			i, _ = s.token(skipNumbers(s.src, i))
+			i = s.value(i)
+		default:
+			i = s.value(i)
 		}
 		if i < 0 {
 			return failed
 		}
-		i = s.space(i)
-		switch s.at(i) {
+		i, c = s.token(i)
+		switch c {
 		case ',':
-			i = s.space(i + 1)
+			i, _ = s.token(i + 1)
 		case ']':
 			return s.leave(i)
 		default:
@@ -133,7 +147,11 @@ func (s *scanner) array(i int, item func(i int) int) int {
 // object checks an object. Its values are left to member, which also gets the key,
 // still escaped.
 func (s *scanner) object(i int, member func(i int, key []byte) int) int {
-	if i = s.enter(i); i < 0 || s.at(i) == '}' {
+	if !s.enter() {
+		return failed
+	}
+	i, c := s.token(i + 1)
+	if c == '}' {
 		return s.leave(i)
 	}
 	for {
@@ -144,10 +162,10 @@ func (s *scanner) object(i int, member func(i int, key []byte) int) int {
 		if i = member(value, key); i < 0 {
 			return failed
 		}
-		i = s.space(i)
-		switch s.at(i) {
+		i, c = s.token(i)
+		switch c {
 		case ',':
-			i = s.space(i + 1)
+			i, _ = s.token(i + 1)
 		case '}':
 			return s.leave(i)
 		default:
@@ -165,29 +183,26 @@ func (s *scanner) key(i int) (value int, key []byte) {
 	if end < 0 {
 		return failed, nil
 	}
-	colon := s.space(end)
-	if s.at(colon) != ':' {
+	colon, c := s.token(end)
+	if c != ':' {
 		return s.unexpected(colon, "':'"), nil
 	}
-	return s.space(colon + 1), s.src[i+1 : end-1]
+	value, _ = s.token(colon + 1)
+	return value, s.src[i+1 : end-1]
 }
 
-// enter returns the position of what comes first in the array or object at i,
-// unless that is one too deep.
-func (s *scanner) enter(i int) int {
+// enter counts an array or object as open, unless it is one too deep.
+func (s *scanner) enter() bool {
 	if s.depth >= s.maxDepth {
 		s.err = fmt.Errorf("%w (%d)", ErrDepth, s.maxDepth)
-		return failed
+		return false
 	}
 	s.depth++
-	return s.space(i + 1)
+	return true
 }
 
 // leave returns the position behind the bracket at i.
 func (s *scanner) leave(i int) int {
-	if i < 0 {
-		return failed
-	}
 	s.depth--
 	return i + 1
 }

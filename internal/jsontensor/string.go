@@ -2,6 +2,7 @@ package jsontensor
 
 import (
 	"bytes"
+	"encoding/binary"
 	"unicode/utf16"
 	"unicode/utf8"
 )
@@ -51,7 +52,7 @@ func (s *scanner) escape(i int) int {
 // a string: ASCII without controls, quotes and backslashes.
 func plainRun(b []byte, i int) int {
 	for ; i+8 <= len(b); i += 8 {
-		v := load(b, i)
+		v := binary.LittleEndian.Uint64(b[i : i+8 : i+8])
 		quote, slash := v^(ones*'"'), v^(ones*'\\')
 		// The top bit of a byte of (x - ones*n) is set where that byte is less than
 		// n. A borrow may set the one above it too, which only costs a closer look.
@@ -65,11 +66,6 @@ func plainRun(b []byte, i int) int {
 	}
 	return i
 }
-
-const (
-	ones = 0x0101010101010101
-	tops = 0x8080808080808080
-)
 
 func isPlain(c byte) bool { return c >= ' ' && c < utf8.RuneSelf && c != '"' && c != '\\' }
 
