@@ -23,7 +23,7 @@ func graph(t testing.TB, text string) tensor.Signature {
 func specs(t testing.TB, text string) []tensor.Spec {
 	t.Helper()
 	var all []tensor.Spec
-	for _, one := range strings.Split(text, "],") {
+	for one := range strings.SplitSeq(text, "],") {
 		one = strings.TrimSuffix(strings.TrimSpace(one), "]")
 		if one == "" {
 			continue
@@ -46,7 +46,7 @@ func specs(t testing.TB, text string) []tensor.Spec {
 func shapeOf(t testing.TB, dims string) tensor.Shape {
 	t.Helper()
 	shape := tensor.Shape{}
-	for _, d := range strings.Split(dims, ",") {
+	for d := range strings.SplitSeq(dims, ",") {
 		if d == "" {
 			continue
 		}

@@ -185,12 +185,10 @@ func (d *decoder) key(n *yaml.Node, seen map[string]int, path string) (string, b
 }
 
 func (d *decoder) unknown(line int, v reflect.Value, key, path string) {
-	if t, ok := v.Interface().(tritonKeys); ok {
-		for _, k := range t.tritonKeys() {
-			if k == key {
-				d.add(line, path, "key %q: known to Triton, not supported by Galatea", key)
-				return
-			}
+	if t, ok := reflect.TypeAssert[tritonKeys](v); ok {
+		if slices.Contains(t.tritonKeys(), key) {
+			d.add(line, path, "key %q: known to Triton, not supported by Galatea", key)
+			return
 		}
 	}
 	known := keys(fieldsOf(v.Type()))

@@ -2,6 +2,7 @@ package config
 
 import (
 	"reflect"
+	"slices"
 	"strings"
 )
 
@@ -24,12 +25,7 @@ type field struct {
 }
 
 func (f field) rule(name string) bool {
-	for _, r := range f.rules {
-		if r == name {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(f.rules, name)
 }
 
 // fieldsOf lists the keys that a struct stands for.

@@ -9,9 +9,9 @@ import (
 	"strings"
 	"time"
 
-	"galatea/tensor"
-
 	"gopkg.in/yaml.v3"
+
+	"galatea/tensor"
 )
 
 // YAML returns the configuration as a config.yaml: what the file says, the inputs
@@ -113,7 +113,7 @@ func commas(numbers []int) string {
 // encode returns the YAML of a struct of this package, without what is left out: it
 // is the decoder backwards. It returns nil for a value that is left out.
 func encode(v reflect.Value) *yaml.Node {
-	if t, ok := v.Interface().(tensor.DType); ok {
+	if t, ok := reflect.TypeAssert[tensor.DType](v); ok {
 		return scalarNode(t.ConfigName(), "!!str", t == tensor.Invalid)
 	}
 	switch v.Kind() {

@@ -9,9 +9,9 @@ import (
 	"strconv"
 	"time"
 
-	"galatea/tensor"
-
 	"gopkg.in/yaml.v3"
+
+	"galatea/tensor"
 )
 
 // enum is a text that has to be one of a few.
@@ -29,7 +29,7 @@ func (d *decoder) scalar(n *yaml.Node, v reflect.Value, f field, path string) bo
 		d.add(n.Line, path, "got %s: expected %s", describe(n), expectation(v))
 		return false
 	}
-	if e, ok := v.Interface().(enum); ok {
+	if e, ok := reflect.TypeAssert[enum](v); ok {
 		return d.enum(n, v, e, path)
 	}
 	switch v.Interface().(type) {
@@ -118,7 +118,7 @@ func parseNumber(like any, text string) (int64, error) {
 
 // expectation says what may be written for a value, in words.
 func expectation(v reflect.Value) string {
-	if e, ok := v.Interface().(enum); ok {
+	if e, ok := reflect.TypeAssert[enum](v); ok {
 		return either(e.choices())
 	}
 	switch v.Interface().(type) {

@@ -109,7 +109,7 @@ func (g *generator) object(t reflect.Type, f field) *schema {
 
 func (g *generator) value(t reflect.Type, f field) *schema {
 	zero := reflect.Zero(t)
-	if e, ok := zero.Interface().(enum); ok {
+	if e, ok := reflect.TypeAssert[enum](zero); ok {
 		return &schema{Type: "string", Enum: e.choices(), Default: standard(t, f)}
 	}
 	switch zero.Interface().(type) {

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"os"
+	"strings"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -36,119 +38,184 @@ const (
 	firstRead     = 64 << 10 // of a body whose length is not given
 )
 
+// expectBody gives the sender of a body the grace to begin with. The deadline stays
+// for handlers that do not read the body: the server reads what is left of it.
+func expectBody(c *gin.Context) {
+	if c.Request.ContentLength != 0 {
+		// Whoever reads the body tries again, and does not go on without.
+		_ = setReadDeadline(c, time.Now().Add(senderGrace))
+	}
+}
+
+func setReadDeadline(c *gin.Context, at time.Time) error {
+	err := http.NewResponseController(c.Writer).SetReadDeadline(at)
+	if errors.Is(err, http.ErrNotSupported) {
+		return nil // not a network connection
+	}
+	return err
+}
+
+// paced reads a body of up to limit bytes and extends the sender's time by what has
+// arrived.
+type paced struct {
+	c       *gin.Context
+	limit   int64
+	began   time.Time
+	got     int64
+	granted int64 // bytes that the deadline allows for
+}
+
+func (p *paced) Read(to []byte) (int, error) {
+	if p.got > p.limit {
+		return 0, tooLarge(p.got, p.limit)
+	}
+	if p.got-p.granted >= slowestSender {
+		p.granted = p.got
+		if err := setReadDeadline(p.c, p.began.Add(senderGrace+time.Duration(p.got/slowestSender)*time.Second)); err != nil {
+			return 0, err
+		}
+	}
+	n, err := p.c.Request.Body.Read(to)
+	p.got += int64(n)
+	return n, err
+}
+
+// done says that the body has been read to its end. A deadline that stays would end
+// the request's context while the model runs.
+func (p *paced) done() error { return setReadDeadline(p.c, time.Time{}) }
+
 // readBody reads the whole body, decompressed. When the first header bytes are a
 // header of that length, what follows them lies aligned in memory, so that the
 // runtime can read tensors in place.
 func (g *Gateway) readBody(c *gin.Context, header int) (*body, error) {
-	control := http.NewResponseController(c.Writer)
-	size := c.Request.ContentLength
-	allowed := senderGrace + time.Duration(max(0, size)/slowestSender)*time.Second
-	if err := control.SetReadDeadline(time.Now().Add(allowed)); err != nil && !errors.Is(err, http.ErrNotSupported) {
-		return nil, err
-	}
 	b := &body{gateway: g}
-	err := g.fill(b, c.Request, header)
+	from := &paced{c: c, limit: g.limits.Load().MaxInputSize, began: time.Now()}
+	err := b.fill(from, header)
+	if err == nil {
+		err = from.done()
+	}
 	if err != nil {
 		if b.Buffer != nil {
 			b.Release()
 		}
 		return nil, err
 	}
-	// A deadline that stays would end the request's context while the model runs.
-	if err := control.SetReadDeadline(time.Time{}); err != nil && !errors.Is(err, http.ErrNotSupported) {
-		b.Release()
-		return nil, err
-	}
 	return b, nil
 }
 
-func (g *Gateway) fill(b *body, r *http.Request, header int) error {
-	limit := g.limits.Load().MaxInputSize
-	size := r.ContentLength
-	if size > limit {
-		return tooLarge(size, limit)
+func (b *body) fill(from *paced, header int) error {
+	size := from.c.Request.ContentLength
+	if size > from.limit {
+		return tooLarge(size, from.limit)
 	}
 	pad := 0
-	if header > 0 {
+	if header > 0 && header != wholeBody {
 		pad = -header & (bodyAlign - 1)
 	}
-	from, err := decompressed(r)
-	if err != nil {
+	plain, err := decompressed(from)
+	switch {
+	case err != nil:
 		return err
-	}
-	if from == io.Reader(r.Body) && size >= 0 {
-		if err := b.take(g, int(size)+pad); err != nil {
+	case plain != io.Reader(from):
+		if err := b.grow(plain, pad, from.limit); err != nil {
 			return err
 		}
-		b.B = b.B[pad : pad+int(size)]
-		if _, err := io.ReadFull(from, b.B); err != nil {
-			return readError(err)
-		}
-		return nil
+		return finished(from)
+	case size < 0:
+		return b.grow(from, pad, from.limit)
 	}
-	return b.grow(g, from, pad, limit)
-}
-
-// grow reads a body of unknown length.
-func (b *body) grow(g *Gateway, from io.Reader, pad int, limit int64) error {
-	if err := b.take(g, firstRead); err != nil {
+	if err := b.resize(int(size) + pad); err != nil {
 		return err
 	}
-	n := pad
-	for {
-		if n == len(b.B) {
-			larger := body{gateway: g}
-			if err := larger.take(g, 2*len(b.B)); err != nil {
-				return err
-			}
-			copy(larger.B, b.B)
-			b.Release()
-			*b = larger
-		}
-		got, err := from.Read(b.B[n:])
-		n += got
-		if int64(n-pad) > limit {
-			return tooLarge(int64(n-pad), limit)
-		}
-		if errors.Is(err, io.EOF) {
-			b.B = b.B[pad:n]
-			return nil
-		}
-		if err != nil {
-			return readError(err)
-		}
+	b.B = b.B[pad:]
+	if _, err := io.ReadFull(from, b.B); err != nil {
+		return readError(err)
 	}
-}
-
-// take gets n bytes of memory within the limit on all bodies in flight.
-func (b *body) take(g *Gateway, n int) error {
-	if limit := g.limits.Load().MaxInflightBytes; g.inflight.Add(int64(n)) > limit {
-		g.inflight.Add(-int64(n))
-		return &wireError{http.StatusServiceUnavailable, "the server holds as many bytes of requests as it may (http.max_inflight_bytes): try again in a moment"}
-	}
-	b.Buffer, b.counted = mem.Get(n), int64(n)
 	return nil
 }
 
-func decompressed(r *http.Request) (io.Reader, error) {
-	switch encoding := r.Header.Get("Content-Encoding"); encoding {
-	case "", "identity":
-		return r.Body, nil
-	case "gzip":
-		z, err := gzip.NewReader(r.Body)
-		if err != nil {
-			return nil, badRequest("failed to decompress the request body as gzip: %v", err)
-		}
-		return z, nil
-	case "deflate":
-		z, err := zlib.NewReader(r.Body)
-		if err != nil {
-			return nil, badRequest("failed to decompress the request body as deflate: %v", err)
-		}
-		return z, nil
-	default:
-		return nil, &wireError{http.StatusNotImplemented, "Unsupported compression type"}
+// grow reads a body of unknown length.
+func (b *body) grow(from io.Reader, pad int, limit int64) error {
+	if err := b.resize(firstRead); err != nil {
+		return err
 	}
+	for n := pad; ; {
+		to := b.B[n:]
+		if n == len(b.B) {
+			if most := int(limit) + pad; n < most {
+				if err := b.resize(min(2*n, most)); err != nil {
+					return err
+				}
+				continue
+			}
+			to = make([]byte, 1) // only an end may follow
+		}
+		got, err := from.Read(to)
+		n += got
+		switch {
+		case int64(n-pad) > limit:
+			return tooLarge(int64(n-pad), limit)
+		case errors.Is(err, io.EOF):
+			b.B = b.B[pad:n]
+			return nil
+		case err != nil:
+			return readError(err)
+		}
+	}
+}
+
+// resize moves the body to memory of n bytes, within the limit on all bodies in
+// flight. While it moves it is counted once.
+func (b *body) resize(n int) error {
+	g := b.gateway
+	more := int64(n) - b.counted
+	if limit := g.limits.Load().MaxInflightBytes; g.inflight.Add(more) > limit {
+		g.inflight.Add(-more)
+		return &wireError{http.StatusServiceUnavailable, "the server holds as many bytes of requests as it may (http.max_inflight_bytes): try again in a moment"}
+	}
+	old := b.Buffer
+	b.Buffer, b.counted = mem.Get(n), int64(n)
+	if old != nil {
+		copy(b.B, old.B)
+		old.Release()
+	}
+	return nil
+}
+
+// decompressed returns a reader of the body as it was before compression.
+func decompressed(from *paced) (io.Reader, error) {
+	encoding := strings.ToLower(from.c.Request.Header.Get("Content-Encoding"))
+	var z io.Reader
+	var err error
+	switch encoding {
+	case "", "identity":
+		return from, nil
+	case "gzip":
+		z, err = gzip.NewReader(from)
+	case "deflate":
+		z, err = zlib.NewReader(from)
+	default:
+		from.c.Header("Accept-Encoding", "gzip, deflate")
+		return nil, unsupported("Unsupported compression type")
+	}
+	if err != nil {
+		return nil, readError(err)
+	}
+	return z, nil
+}
+
+// finished makes sure that nothing follows a compressed body. Only then does the
+// server notice when the caller leaves.
+func finished(from *paced) error {
+	var rest [1]byte
+	n, err := io.ReadFull(from, rest[:])
+	if n > 0 {
+		return badRequest("failed to read the request body: there is more behind the end of the compressed data")
+	}
+	if !errors.Is(err, io.EOF) {
+		return readError(err)
+	}
+	return nil
 }
 
 func tooLarge(size, limit int64) error {
@@ -156,5 +223,15 @@ func tooLarge(size, limit int64) error {
 }
 
 func readError(err error) error {
-	return badRequest("failed to read the request body: %v", err)
+	var w *wireError
+	switch {
+	case errors.As(err, &w):
+		return w
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return &wireError{http.StatusRequestTimeout, "failed to read the request body: it came too slowly"}
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return badRequest("failed to read the request body: it ended too soon")
+	default:
+		return badRequest("failed to read the request body: %v", err)
+	}
 }

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/gin-gonic/gin"
 
@@ -117,6 +118,9 @@ func replyControl(c *gin.Context, name string, err error) {
 
 // checkName refuses names that no folder of a repository can have.
 func checkName(name string) error {
+	if name == "" {
+		return badRequest("Model name cannot be empty. Please enter a valid name to deploy.")
+	}
 	if strings.Contains(name, "..") || strings.ContainsAny(name, `/\`) || strings.HasPrefix(name, ".") {
 		return badRequest("invalid model name '%s', model name must not contain path traversal characters", name)
 	}
@@ -125,17 +129,21 @@ func checkName(name string) error {
 
 // readControl decodes a small JSON body; an empty one is fine.
 func readControl(c *gin.Context, into any) error {
-	text, err := io.ReadAll(io.LimitReader(c.Request.Body, maxControlBody+1))
+	from := &paced{c: c, limit: maxControlBody, began: time.Now()}
+	text, err := io.ReadAll(io.LimitReader(from, maxControlBody+1))
+	if err == nil {
+		err = from.done()
+	}
 	switch {
 	case err != nil:
 		return readError(err)
 	case len(text) > maxControlBody:
-		return tooLarge(int64(len(text)), maxControlBody)
+		return badRequest("request of %d bytes or more: expected at most %d", len(text), maxControlBody)
 	case len(text) == 0:
 		return nil
 	}
 	if err := json.Unmarshal(text, into); err != nil {
-		return unparsable("failed to parse the request JSON buffer: %v", err)
+		return fieldError(err)
 	}
 	return nil
 }

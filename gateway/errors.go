@@ -1,12 +1,14 @@
 package gateway
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
+	"strings"
 
 	"github.com/gin-gonic/gin"
 
@@ -104,13 +106,15 @@ func unsupported(format string, args ...any) error {
 	return &wireError{http.StatusNotImplemented, fmt.Sprintf(format, args...)}
 }
 
+// maxErrorText is how much of an error a caller gets. It may repeat a name or a shape
+// of the request's, which can be as long as the caller likes.
+const maxErrorText = 4 << 10
+
 func replyError(c *gin.Context, status int, text string) {
-	body, err := json.Marshal(struct {
-		Error string `json:"error"`
-	}{text})
-	if err != nil {
-		body = []byte(`{"error":"internal error"}`)
+	if len(text) > maxErrorText {
+		text = strings.ToValidUTF8(text[:maxErrorText], "") + "..."
 	}
+	body := append(appendString([]byte(`{"error":`), text), '}')
 	if status == http.StatusServiceUnavailable {
 		c.Header("Retry-After", "1")
 	}
@@ -132,12 +136,23 @@ func reply(c *gin.Context, status int, body []byte) {
 	_, _ = c.Writer.Write(body) // the caller may be gone; there is nobody to tell
 }
 
+// marshal writes a value as JSON, for people: < and > stay as they are.
+func marshal(to *bytes.Buffer, value any) error {
+	encoder := json.NewEncoder(to)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(value); err != nil {
+		return err
+	}
+	to.Truncate(to.Len() - len("\n"))
+	return nil
+}
+
 // replyJSON sends a value as JSON.
 func replyJSON(c *gin.Context, value any) {
-	body, err := json.Marshal(value)
-	if err != nil {
+	var body bytes.Buffer
+	if err := marshal(&body, value); err != nil {
 		replyError(c, http.StatusInternalServerError, err.Error())
 		return
 	}
-	reply(c, http.StatusOK, body)
+	reply(c, http.StatusOK, body.Bytes())
 }

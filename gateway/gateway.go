@@ -37,6 +37,7 @@ type Options struct {
 	Models  Models
 	Control Control
 	Ready   func() bool // whether the server is ready; nil: always
+	Loaded  func() bool // whether all models there were at the start have been looked at; nil: always
 	Version string      // the server's, for GET /v2
 	Limits  Limits
 	Log     *slog.Logger // nil: discard
@@ -63,8 +64,12 @@ func New(o Options) *Gateway {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
+	yes := func() bool { return true }
 	if o.Ready == nil {
-		o.Ready = func() bool { return true }
+		o.Ready = yes
+	}
+	if o.Loaded == nil {
+		o.Loaded = yes
 	}
 	gin.SetMode(gin.ReleaseMode)
 	g := &Gateway{o: o, engine: gin.New()}
@@ -120,9 +125,10 @@ func (g *Gateway) routes() {
 // observe logs a request when debugging, carries its trace, and makes an answer of a panic.
 func (g *Gateway) observe(c *gin.Context) {
 	began := time.Now()
+	expectBody(c)
 	if g.o.Tracer != nil {
 		ctx := propagation.TraceContext{}.Extract(c.Request.Context(), propagation.HeaderCarrier(c.Request.Header))
-		ctx, span := g.o.Tracer.Start(ctx, c.Request.Method+" "+c.FullPath(), trace.WithSpanKind(trace.SpanKindServer), trace.WithTimestamp(began))
+		ctx, span := g.o.Tracer.Start(ctx, spanName(c), trace.WithSpanKind(trace.SpanKindServer), trace.WithTimestamp(began))
 		c.Request = c.Request.WithContext(ctx)
 		defer func() { endSpan(span, c) }()
 	}

@@ -1,6 +1,9 @@
 package gateway
 
 import (
+	"context"
+	"errors"
+	"net/http"
 	"strconv"
 	"time"
 
@@ -14,7 +17,7 @@ func (g *Gateway) infer(c *gin.Context) {
 	received := time.Now()
 	ref, err := refOf(c)
 	if err == nil {
-		err = g.o.Models.Find(ref) // before the body costs anything
+		err = g.known(g.o.Models.Find(ref)) // before the body costs anything
 	}
 	if err != nil {
 		fail(c, err, ref, "")
@@ -25,17 +28,34 @@ func (g *Gateway) infer(c *gin.Context) {
 		fail(c, err, ref, "")
 		return
 	}
-	defer p.req.Release()
 	p.req.Received = received
-	resp, err := g.o.Handler.Infer(c.Request.Context(), p.req)
+	id := p.req.ID
+	resp, err := g.ask(c.Request.Context(), p.req)
 	if err != nil {
-		fail(c, err, ref, p.req.ID)
+		fail(c, g.known(err), ref, id)
 		return
 	}
 	defer resp.Release()
-	if err := sendResponse(c, resp, p.req.ID, p.wanted); err != nil {
-		fail(c, err, ref, p.req.ID)
+	if err := sendResponse(c, resp, id, p.wanted); err != nil {
+		fail(c, err, ref, id)
 	}
+}
+
+// ask gets the answer and lets go of the request, whose memory nobody needs while the
+// answer is sent.
+func (g *Gateway) ask(ctx context.Context, req *infer.Request) (*infer.Response, error) {
+	defer req.Release()
+	return g.o.Handler.Infer(ctx, req)
+}
+
+// known passes on an error, except that before the first pass over the repository has
+// ended nobody can say that a model is not there.
+func (g *Gateway) known(err error) error {
+	missing := errors.Is(err, infer.ErrUnknownModel) || errors.Is(err, infer.ErrUnknownVersion) || errors.Is(err, infer.ErrNoVersion)
+	if missing && !g.o.Loaded() {
+		return &wireError{http.StatusServiceUnavailable, "Server not ready"}
+	}
+	return err
 }
 
 func (g *Gateway) decode(c *gin.Context, ref infer.Ref) (parsed, error) {
@@ -63,7 +83,7 @@ func refOf(c *gin.Context) (infer.Ref, error) {
 	}
 	for _, r := range text {
 		if r < '0' || r > '9' {
-			return ref, &wireError{404, "Not Found"}
+			return ref, &wireError{http.StatusNotFound, "Not Found"}
 		}
 	}
 	version, err := strconv.ParseInt(text, 10, 64)

@@ -39,7 +39,7 @@ func (g *Gateway) ready(c *gin.Context) {
 func (g *Gateway) modelReady(c *gin.Context) {
 	ref, err := refOf(c)
 	if err == nil {
-		err = g.o.Models.Find(ref)
+		err = g.known(g.o.Models.Find(ref))
 	}
 	switch {
 	case err == nil:
@@ -74,7 +74,7 @@ func (g *Gateway) modelMetadata(c *gin.Context) {
 	}
 	info, err := g.o.Models.Info(ref)
 	if err != nil {
-		fail(c, err, ref, "")
+		fail(c, g.known(err), ref, "")
 		return
 	}
 	versions := []string{strconv.FormatInt(info.ID.Version, 10)}
@@ -101,7 +101,7 @@ func (g *Gateway) modelConfig(c *gin.Context) {
 	}
 	info, err := g.o.Models.Info(ref)
 	if err != nil {
-		fail(c, err, ref, "")
+		fail(c, g.known(err), ref, "")
 		return
 	}
 	reply(c, http.StatusOK, info.Config.TritonJSON())

@@ -26,6 +26,14 @@ func (g *Gateway) panicked(c *gin.Context, p any) {
 	replyError(c, http.StatusInternalServerError, "internal error: see the server's log")
 }
 
+// spanName is made of what there are few of: callers choose paths and methods freely.
+func spanName(c *gin.Context) string {
+	if c.FullPath() == "" {
+		return "HTTP"
+	}
+	return c.Request.Method + " " + c.FullPath()
+}
+
 func endSpan(span trace.Span, c *gin.Context) {
 	status := c.Writer.Status()
 	span.SetAttributes(

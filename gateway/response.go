@@ -1,7 +1,7 @@
 package gateway
 
 import (
-	"encoding/json"
+	"bytes"
 	"errors"
 	"io"
 	"net/http"
@@ -65,8 +65,9 @@ func appendData(dst []byte, t tensor.Tensor) ([]byte, error) {
 func appendString(dst []byte, s string) []byte {
 	for i := range len(s) {
 		if c := s[i]; c < 0x20 || c >= utf8.RuneSelf || c == '"' || c == '\\' {
-			quoted, _ := json.Marshal(s) // a string always can be
-			return append(dst, quoted...)
+			var quoted bytes.Buffer
+			_ = marshal(&quoted, s) // a string always can be
+			return append(dst, quoted.Bytes()...)
 		}
 	}
 	dst = append(dst, '"')

@@ -2,6 +2,8 @@ package infer
 
 import (
 	"context"
+	"encoding/binary"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -56,6 +58,9 @@ func (c *checker) check(req *Request) error {
 
 // order checks which inputs there are and sorts them as the signature has them.
 func (c *checker) order(req *Request) error {
+	if len(req.Inputs) < c.required {
+		return c.missing(req.Inputs)
+	}
 	sorted := true
 	last := -1
 	for i, in := range req.Inputs {
@@ -111,7 +116,7 @@ func (c *checker) input(req *Request, i int) error {
 	}
 	if c.maxBatch > 0 {
 		if len(in.Shape) == 0 {
-			return c.shapeError(in, spec)
+			return Invalidf("input '%s' has no shape but model requires batch dimension for '%s'", in.Name, c.model)
 		}
 		switch rows := in.Shape[0]; {
 		case rows < 1:
@@ -163,18 +168,24 @@ func (c *checker) strings(in *tensor.Tensor, want int64) error {
 		if n == want {
 			return Invalidf("unexpected number of string elements %d for inference input '%s' for model '%s', expecting %d", n+1, in.Name, c.model, want)
 		}
-		left := len(rest)
-		var err error
-		_, rest, err = tensor.NextString(rest)
-		switch {
-		case err != nil && left < 4:
-			return Invalidf("incomplete string length indicator for inference input '%s' for model '%s', expecting 4 bytes but only %d bytes available. Expecting %d string elements in total, and this is element %d.", in.Name, c.model, left, want, n+1)
-		case err != nil:
-			return Invalidf("incomplete string data for inference input '%s' for model '%s', expecting string of more bytes than the %d available. Expecting %d string elements in total, and this is element %d.", in.Name, c.model, left-4, want, n+1)
+		_, next, err := tensor.NextString(rest)
+		if err != nil {
+			return Invalidf("%s. Expecting %d string elements in total, and this is element %d.", c.incomplete(in, rest), want, n+1)
 		}
+		rest = next
 	}
 	if n != want {
 		return Invalidf("expected %d string elements for inference input '%s' for model '%s', got %d", want, in.Name, c.model, n)
 	}
 	return nil
+}
+
+// incomplete says how the last string, which rest begins with, ends too soon.
+func (c *checker) incomplete(in *tensor.Tensor, rest []byte) string {
+	const prefix = 4
+	where := "for inference input '" + in.Name + "' for model '" + c.model + "', expecting"
+	if len(rest) < prefix {
+		return fmt.Sprintf("incomplete string length indicator %s %d bytes but only %d bytes available", where, prefix, len(rest))
+	}
+	return fmt.Sprintf("incomplete string data %s string of length %d but only %d bytes available", where, binary.LittleEndian.Uint32(rest), len(rest)-prefix)
 }

@@ -2,6 +2,7 @@ package infer
 
 import (
 	"context"
+	"slices"
 	"strconv"
 )
 
@@ -26,8 +27,8 @@ type Middleware func(next Handler) Handler
 
 // Chain wraps h in the middlewares; the first one sees a request first.
 func Chain(h Handler, ms ...Middleware) Handler {
-	for i := len(ms) - 1; i >= 0; i-- {
-		h = ms[i](h)
+	for _, m := range slices.Backward(ms) {
+		h = m(h)
 	}
 	return h
 }

@@ -1,6 +1,7 @@
 package repository
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -52,23 +53,25 @@ type terminalError struct{ err error }
 func (e *terminalError) Error() string   { return e.err.Error() }
 func (e *terminalError) Unwrap() []error { return []error{ErrTerminal, e.err} }
 
-// choose returns which of a model's versions are to be served, by the policy over
-// those that may yet become ready. Versions whose last attempt failed, but which
-// will be tried again, are wanted too, without counting: until they work, the next
-// ones stand in for them.
-func (p Policy) choose(versions []int64, failed func(int64) bool) []int64 {
-	slices.SortFunc(versions, func(a, b int64) int { return int(max(-1, min(1, b-a))) })
+// choose returns which of a model's versions the policy looks at, newest first. Those
+// that need a stand-in are among them, without counting: until they work, the next
+// ones are served in their place.
+func (p Policy) choose(versions []int64, needsStandIn func(int64) bool) []int64 {
+	versions = slices.Clone(versions)
+	slices.SortFunc(versions, func(a, b int64) int { return cmp.Compare(b, a) })
 	limit := max(1, p.Latest)
 	var chosen []int64
-	for _, v := range versions {
+	for _, v := range slices.Compact(versions) {
 		switch {
-		case len(p.Specific) > 0 && !slices.Contains(p.Specific, v):
-		case p.All || len(p.Specific) > 0:
+		case len(p.Specific) > 0:
+			if slices.Contains(p.Specific, v) {
+				chosen = append(chosen, v)
+			}
+		case p.All:
 			chosen = append(chosen, v)
-		case limit == 0:
-		default:
+		case limit > 0:
 			chosen = append(chosen, v)
-			if !failed(v) {
+			if !needsStandIn(v) {
 				limit--
 			}
 		}

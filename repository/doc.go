@@ -10,6 +10,7 @@
 // unpublished and the last request in it has ended. A new generation of a version
 // (same number, other bytes) is loaded while the old one serves.
 //
-// Router's methods, and Reconciler's Load, Unload and Done, may be called from any
-// goroutine. Reconciler.Run starts every goroutine of this package and waits for them.
+// The methods of Router and Reconciler may be called from any goroutine.
+// Reconciler.Run is the goroutine that owns all state; it starts the others of this
+// package, which scan, load and close, and waits for them.
 package repository

@@ -2,24 +2,35 @@ package repository
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"slices"
+	"time"
 )
 
-// publish stores a new table: the ready generations, and the index of all that is known.
-func (l *loop) publish(want []Desired) {
-	t := &table{models: map[string]*modelEntry{}, ready: l.first, strict: true}
+// Reasons in the index that are no failures' texts.
+const (
+	reasonUnloaded = "unloaded" // Triton's word
+	reasonSettling = "waiting until its files stop changing"
+	reasonPending  = "waiting for other models to load"
+	reasonGone     = "its files are gone; it serves until another version is ready"
+	reasonNoModel  = "not found in the model repository"
+)
+
+// publish stores a new table: the ready generations, and the index of all that is
+// known. rows are the relevant versions of what is wanted.
+func (l *loop) publish(rows []Desired) {
+	t := &table{models: map[string]*modelEntry{}, index: l.index(rows), ready: l.first, strict: true}
 	for _, g := range l.generations {
 		if g.state == Ready {
 			t.entry(g.Name).add(g)
 		}
 	}
-	t.index = l.index(want)
 	for _, s := range t.index {
 		if s.Version != 0 {
 			t.entry(s.Name).known[s.Version] = true
 		}
-		if s.State != StateReady && s.State != "" && s.Reason != reasonUnloaded {
+		if s.State == StateLoading || s.State == StateUnavailable && s.Reason != reasonUnloaded {
 			t.strict = false
 		}
 	}
@@ -33,8 +44,7 @@ func (t *table) entry(name string) *modelEntry {
 	return t.models[name]
 }
 
-// add publishes a ready generation. Of two with the same number the later one, which
-// replaces the other, wins.
+// add publishes a ready generation.
 func (m *modelEntry) add(g *generation) {
 	if m.versions[g.Version] == nil {
 		m.order = append(m.order, g.Version)
@@ -44,90 +54,143 @@ func (m *modelEntry) add(g *generation) {
 	m.standard = m.versions[m.order[len(m.order)-1]]
 }
 
-const (
-	reasonUnloaded = "unloaded"
-	reasonSettling = "waiting until its files stop changing"
-)
+// rows is the index while it is made. Several things may be said of one number: by
+// an old generation, by the one that replaces it, and by the files.
+type rows map[key]Status
 
-// index lists every version that is known: those with a generation, those that were
-// unloaded, those that cannot be loaded, and by name alone the models that nobody
-// has asked for.
-func (l *loop) index(want []Desired) []Status {
-	rows := map[key]Status{}
+func (r rows) add(s Status) {
+	k := key{s.Name, s.Version}
+	old, known := r[k]
+	if !known || old.Reason == reasonUnloaded {
+		r[k] = s
+		return
+	}
+	r[k] = merge(old, s)
+}
+
+// index lists every version that is known: those with a generation, those whose files
+// are held, and those that were unloaded; and by name alone the models that nobody has
+// asked for.
+func (l *loop) index(relevant []Desired) []Status {
+	all := rows{}
+	wanted := map[key]bool{}
+	for _, d := range l.wanted {
+		wanted[key{d.Name, d.Version}] = true
+	}
 	for _, d := range l.desired {
-		if l.o.Mode == ModeExplicit && !l.asked["*"] && !l.asked[d.Name] {
-			if _, known := l.hasGeneration(d.Name); !known && !l.unloaded[key{d.Name, d.Version}] {
-				rows[key{d.Name, 0}] = Status{Name: d.Name, Root: d.Root}
-			}
-		}
 		if l.unloaded[key{d.Name, d.Version}] {
-			rows[key{d.Name, d.Version}] = Status{d.Name, d.Version, StateUnavailable, reasonUnloaded, d.Root}
+			all.add(Status{d.Name, d.Version, StateUnavailable, reasonUnloaded, d.Root})
 		}
 	}
 	for _, g := range l.generations {
-		k := key{g.Name, g.Version}
-		rows[k] = merge(rows[k], g.status())
+		s := g.status()
+		if g.state == Ready && !wanted[key{g.Name, g.Version}] {
+			s.Reason = reasonGone
+		}
+		all.add(s)
 	}
-	for _, d := range want {
-		k := key{d.Name, d.Version}
+	for _, d := range relevant {
 		switch {
 		case d.Err != nil:
-			rows[k] = merge(rows[k], Status{d.Name, d.Version, StateUnavailable, d.Err.Error(), d.Root})
+			all.add(Status{d.Name, d.Version, StateUnavailable, d.Err.Error(), d.Root})
 		case d.Settling:
-			rows[k] = merge(rows[k], Status{d.Name, d.Version, StateLoading, reasonSettling, d.Root})
+			all.add(Status{d.Name, d.Version, StateLoading, reasonSettling, d.Root})
 		}
 	}
 	for _, d := range l.newcomers {
-		k := key{d.Name, d.Version}
-		rows[k] = merge(rows[k], Status{d.Name, d.Version, StateUnavailable, d.Err.Error(), d.Root})
+		all.addNewcomer(d)
 	}
-	all := make([]Status, 0, len(rows))
-	for _, s := range rows {
-		all = append(all, s)
+	l.addByName(all)
+	index := make([]Status, 0, len(all))
+	for _, s := range all {
+		index = append(index, s)
 	}
-	slices.SortFunc(all, func(a, b Status) int {
+	slices.SortFunc(index, func(a, b Status) int {
 		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Version, b.Version))
 	})
-	return all
+	return index
 }
 
-func (l *loop) hasGeneration(name string) (*generation, bool) {
-	for _, g := range l.generations {
-		if g.Name == name {
-			return g, true
+// addNewcomer adds what is not served because another repository's model of this name is.
+func (r rows) addNewcomer(d Desired) {
+	k := key{d.Name, d.Version}
+	s, known := r[k]
+	if !known {
+		r[k] = Status{d.Name, d.Version, StateUnavailable, d.Err.Error(), d.Root}
+		return
+	}
+	text := fmt.Sprintf("%v: the one in %s is not served", d.Err, d.Root)
+	if s.Reason != "" {
+		text = s.Reason + "; " + text
+	}
+	s.Reason = text
+	r[k] = s
+}
+
+// addByName adds the models that nobody has asked for, and those that were asked for
+// but are not there.
+func (l *loop) addByName(all rows) {
+	if l.o.Mode != ModeExplicit || !l.taken || l.stopping {
+		return
+	}
+	named := map[string]bool{}
+	for k := range all {
+		named[k.name] = true
+	}
+	for _, d := range l.desired {
+		if !named[d.Name] && !l.asks.names[d.Name] {
+			all[key{d.Name, 0}] = Status{Name: d.Name, Root: d.Root}
 		}
 	}
-	return nil, false
+	for name, asked := range l.asks.names {
+		if asked && !named[name] {
+			all[key{name, 0}] = Status{Name: name, State: StateUnavailable, Reason: reasonNoModel}
+		}
+	}
 }
 
 func (g *generation) status() Status {
 	s := Status{Name: g.Name, Version: g.Version, Root: g.Root}
 	switch g.state {
-	case Pending, Loading, Warming:
+	case Pending:
+		s.State, s.Reason = StateLoading, reasonPending
+	case Loading, Warming:
 		s.State = StateLoading
+		if g.attempts > 0 {
+			s.Reason = fmt.Sprintf("attempt %d, after: %v", g.attempts+1, g.err)
+		}
 	case Ready:
-		s.State = StateReady
+		s.State, s.Reason = StateReady, g.note
 	case Draining, Closing, Gone:
 		s.State = StateUnloading
 	case Failed:
-		s.State, s.Reason = StateUnavailable, g.err.Error()
+		s.State, s.Reason = StateUnavailable, g.failure()
 	}
 	return s
+}
+
+// failure says why g failed, and what follows.
+func (g *generation) failure() string {
+	switch {
+	case !g.terminal:
+		return fmt.Sprintf("%v (attempt %d; the next one at %s)", g.err, g.attempts, g.next.UTC().Format(time.RFC3339))
+	case !errors.Is(g.err, ErrTerminal):
+		return fmt.Sprintf("%v (given up after attempt %d)", g.err, g.attempts)
+	default:
+		return g.err.Error()
+	}
 }
 
 // merge combines two rows about one version number: what serves decides the state,
 // and what the other says about its files becomes part of the reason.
 func merge(a, b Status) Status {
-	if a.Name == "" || a.Reason == reasonUnloaded {
-		return b
-	}
 	order := []string{StateReady, StateUnavailable, StateLoading, StateUnloading}
 	if slices.Index(order, b.State) < slices.Index(order, a.State) {
 		a, b = b, a
 	}
 	if a.State == StateReady && b.State != StateUnloading && b.State != StateReady {
 		text := map[string]string{StateLoading: "are being loaded", StateUnavailable: "are refused"}[b.State]
-		a.Reason = fmt.Sprintf("serves the previous files; the new ones %s", text)
+		a.Reason = "serves the previous files; the new ones " + text
 		if b.Reason != "" {
 			a.Reason += ": " + b.Reason
 		}

@@ -1,7 +1,7 @@
 package repository
 
 import (
-	"errors"
+	"fmt"
 	"slices"
 	"time"
 )
@@ -11,14 +11,15 @@ type Op uint8
 
 // The actions of a plan.
 const (
-	Load   Op = iota // open this generation in a worker
+	Enlist Op = iota // record this generation as pending: no worker is free
+	Load             // open it in a worker
 	Drain            // unpublish it, wait for its requests, close it
 	Cancel           // stop its load
 	Forget           // drop the record of a failed generation
 )
 
 // String returns the action's name in lower case.
-func (o Op) String() string { return [...]string{"load", "drain", "cancel", "forget"}[o] }
+func (o Op) String() string { return [...]string{"enlist", "load", "drain", "cancel", "forget"}[o] }
 
 // Action is a step towards what is wanted.
 type Action struct {
@@ -45,50 +46,29 @@ func plan(want []Desired, have []Observed, free Budget, now time.Time) []Action 
 	observed := groupObserved(have)
 	for _, name := range names(wanted, observed) {
 		m := modelPlan{want: wanted[name], have: observed[name], now: now}
-		actions = append(actions, m.actions()...)
+		actions = append(actions, m.actions(&free)...)
 	}
-	return slices.DeleteFunc(actions, func(a Action) bool {
-		if a.Op != Load {
-			return false
-		}
-		free.Loads--
-		return free.Loads < 0
-	})
+	return actions
 }
 
-// separate settles which repository a model comes from when several have it: the
-// one whose version serves or is being loaded; else none, and all are refused. The
-// second result holds the newcomers beside a model that serves.
-func separate(want []Desired, have []Observed) (kept, newcomers []Desired) {
+// relevant returns what of want matters to a reader of the index: of each model the
+// versions that its policy serves, and those in whose place others stand in. A model
+// of which the policy leaves nothing is a Desired with Version 0 and an Err, too.
+func relevant(want []Desired, have []Observed) []Desired {
+	var all []Desired
+	wanted := groupDesired(want)
 	observed := groupObserved(have)
-	for _, name := range names(groupDesired(want), nil) {
-		all := groupDesired(want)[name]
-		roots := map[string]bool{}
-		for _, d := range all {
-			roots[d.Root] = true
+	for _, name := range names(wanted, nil) {
+		m := modelPlan{want: wanted[name], have: observed[name]}
+		versions := m.considered()
+		if len(versions) == 0 {
+			err := fmt.Errorf("at least one version must be available under the version policy of model '%s'", name)
+			versions = []Desired{{Name: name, Root: m.want[0].Root, Err: err}}
 		}
-		holder, held := "", false
-		for _, o := range observed[name] {
-			if o.State < Draining && roots[o.Root] {
-				holder, held = o.Root, true
-			}
-		}
-		for _, d := range all {
-			if len(roots) > 1 && (!held || d.Root != holder) {
-				d.Err = errTwoRepositories
-			}
-			if held && d.Root != holder && len(roots) > 1 {
-				newcomers = append(newcomers, d)
-			} else {
-				kept = append(kept, d)
-			}
-		}
+		all = append(all, versions...)
 	}
-	return kept, newcomers
+	return all
 }
-
-// errTwoRepositories has Triton's words.
-var errTwoRepositories = errors.New("model appears in two or more repositories")
 
 // modelPlan plans one model.
 type modelPlan struct {
@@ -97,47 +77,67 @@ type modelPlan struct {
 	now  time.Time
 }
 
-func (m *modelPlan) actions() []Action {
+func (m *modelPlan) actions(free *Budget) []Action {
 	chosen := m.chosen()
 	var actions []Action
-	served := len(chosen) > 0
+	served := len(chosen) > 0 // and every chosen version is ready
 	for _, d := range chosen {
+		if m.held(d) {
+			continue // what serves under this number goes on
+		}
 		o, known := m.generation(d.Version, d.Digest)
+		if known && o.State == Ready {
+			continue
+		}
+		served = false
+		due := !known || o.State == Pending || o.State == Failed && !m.now.Before(o.NextTry)
 		switch {
-		case d.Settling, m.refused(d):
-			// What serves under this number goes on; the new files are not, or never, looked at.
-			served = served && m.anyReady(d.Version)
-		case !known, o.State == Failed && !o.Terminal && !m.now.Before(o.NextTry):
+		case due && free.Loads > 0:
+			free.Loads--
 			actions = append(actions, Action{Load, d.Name, d.Version, d.Digest, "wanted"})
-			served = false
-		case o.State != Ready:
-			served = false
+		case !known:
+			actions = append(actions, Action{Enlist, d.Name, d.Version, d.Digest, "wanted"})
 		}
 	}
 	return append(actions, m.retire(chosen, served)...)
 }
 
-// chosen applies the policy over the versions that have not terminally failed. Of a
-// version whose new files are refused or still settling, the generation that serves
-// counts.
+// chosen returns the versions that are to be served. A version whose files are held
+// is among them only while an earlier generation of it serves.
 func (m *modelPlan) chosen() []Desired {
+	return slices.DeleteFunc(m.considered(), m.missing)
+}
+
+// considered applies the policy. The versions that cannot be served now, because they
+// are refused, still settling or failing, do not count against it: the next ones stand
+// in for them.
+func (m *modelPlan) considered() []Desired {
 	byVersion := map[int64]Desired{}
-	var candidates []int64
+	var versions []int64
+	var all []Desired
 	var policy Policy
 	for _, d := range m.want {
 		policy = d.Policy
-		if (m.refused(d) || d.Settling) && !m.anyReady(d.Version) {
+		if d.Version == 0 {
+			all = append(all, d)
 			continue
 		}
 		byVersion[d.Version] = d
-		candidates = append(candidates, d.Version)
+		versions = append(versions, d.Version)
 	}
-	var chosen []Desired
-	for _, v := range policy.choose(candidates, m.failing) {
-		chosen = append(chosen, byVersion[v])
+	needsStandIn := func(v int64) bool { return m.missing(byVersion[v]) || m.failing(byVersion[v]) }
+	for _, v := range policy.choose(versions, needsStandIn) {
+		all = append(all, byVersion[v])
 	}
-	return chosen
+	return all
 }
+
+// held reports whether a version's files are not to be loaded, now or ever.
+func (m *modelPlan) held(d Desired) bool { return d.Settling || m.refused(d) }
+
+// missing reports whether a version can be served neither from its files nor from
+// what was loaded before.
+func (m *modelPlan) missing(d Desired) bool { return m.held(d) && !m.anyReady(d.Version) }
 
 // refused reports whether a version's present files will never load.
 func (m *modelPlan) refused(d Desired) bool {
@@ -150,23 +150,19 @@ func (m *modelPlan) refused(d Desired) bool {
 
 // failing reports whether the version has failed, is or will be tried again, and
 // has nothing that serves meanwhile.
-func (m *modelPlan) failing(version int64) bool {
-	for _, d := range m.want {
-		if d.Version == version {
-			o, known := m.generation(version, d.Digest)
-			return known && o.Attempts > 0 && !m.anyReady(version)
-		}
-	}
-	return false
+func (m *modelPlan) failing(d Desired) bool {
+	o, known := m.generation(d.Version, d.Digest)
+	return known && o.Attempts > 0 && !m.anyReady(d.Version)
 }
 
 func (m *modelPlan) anyReady(version int64) bool {
 	return slices.ContainsFunc(m.have, func(o Observed) bool { return o.Version == version && o.State == Ready })
 }
 
+// generation finds the one that is not on its way out.
 func (m *modelPlan) generation(version int64, digest string) (Observed, bool) {
 	for _, o := range m.have {
-		if o.Version == version && o.Digest == digest && (o.State < Draining || o.State == Failed) {
+		if o.Version == version && o.Digest == digest && o.State.stays() {
 			return o, true
 		}
 	}
@@ -181,12 +177,12 @@ func (m *modelPlan) retire(chosen []Desired, served bool) []Action {
 		d, isChosen := find(chosen, o.Version)
 		current := isChosen && d.Digest == o.Digest
 		switch {
-		case o.State == Pending || o.State == Loading || o.State == Warming:
-			if !current || d.Settling {
+		case o.State < Ready:
+			if !o.Cancelled && (!current || m.held(d)) {
 				actions = append(actions, Action{Cancel, o.Name, o.Version, o.Digest, "no longer wanted"})
 			}
 		case o.State == Ready:
-			if why := m.drain(o, d, isChosen, current, served); why != "" {
+			if why := m.drain(d, isChosen, current, served); why != "" {
 				actions = append(actions, Action{Drain, o.Name, o.Version, o.Digest, why})
 			}
 		case o.State == Failed && !m.listed(o):
@@ -196,8 +192,8 @@ func (m *modelPlan) retire(chosen []Desired, served bool) []Action {
 	return actions
 }
 
-// drain says why a ready generation is to go, or "" when it stays.
-func (m *modelPlan) drain(o Observed, d Desired, isChosen, current, served bool) string {
+// drain says why a ready generation of version d is to go, or "" when it stays.
+func (m *modelPlan) drain(d Desired, isChosen, current, served bool) string {
 	switch {
 	case len(m.want) == 0:
 		return "the model is not wanted"

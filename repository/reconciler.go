@@ -17,22 +17,22 @@ type Mode string
 const (
 	ModeNone     Mode = "none"     // all models, looked at once
 	ModePoll     Mode = "poll"     // all models, watched
-	ModeExplicit Mode = "explicit" // those that were asked for
+	ModeExplicit Mode = "explicit" // those that were asked for, with the files that they had then
 )
 
 // Options tune a Reconciler. The zero value of each field is sensible.
 type Options struct {
 	Mode         Mode          // "" is ModePoll
-	LoadModels   []string      // ModeExplicit: the models asked for at start; "*" is all
+	LoadModels   []string      // ModeExplicit: the models asked for at start; "*" is all that are there then
 	LoadThreads  int           // loads at a time; 0 is 4
 	LoadAttempts int           // tries at files that do not load, before they are given up; 0 is 3
 	DrainTimeout time.Duration // how long requests in a version that goes may take; 0 is 30 s
 	SettleGrace  time.Duration // how long the first pass waits for files that still change; 0 is 5 s
-	Log          *slog.Logger
+	Log          *slog.Logger  // nil: no log
 }
 
 // Reconciler keeps what is served equal to what is wanted. Run is the one goroutine
-// that changes anything; the other methods talk to it.
+// that changes anything; the other methods, which any goroutine may call, talk to it.
 type Reconciler struct {
 	source    Source
 	load      Loader
@@ -82,10 +82,12 @@ func (r *Reconciler) Mode() Mode { return r.o.Mode }
 // FirstPass is closed when everything that was there at the start is ready or has failed.
 func (r *Reconciler) FirstPass() <-chan struct{} { return r.firstPass }
 
-// Load asks for a model and waits until what the sources have of it is ready. It
-// returns infer.ErrUnknownModel when they have no such model, a *LoadError when a
-// version fails, ErrMode outside ModeExplicit, and ctx's error when that ends first;
-// the load goes on then.
+// Load asks for a model, and for what its files are now, and waits until that is
+// ready; files that failed are tried again. It returns infer.ErrUnknownModel when the
+// source has no such model (what serves of it stays), a *LoadError when a version
+// fails, the source's error when it cannot be read, ErrMode outside ModeExplicit,
+// infer.ErrStopping at the end of Run, and ctx's error when that ends first; the load
+// goes on then.
 func (r *Reconciler) Load(ctx context.Context, name string) error {
 	return r.edit(ctx, edit{name: name})
 }
@@ -152,7 +154,7 @@ func (r *Reconciler) Run(ctx context.Context) {
 	defer close(r.stopped)
 	var workers sync.WaitGroup
 	defer workers.Wait()
-	l := newLoop(r, &workers)
+	l := newLoop(r, &workers, time.Now())
 	l.scan(ctx)
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
@@ -163,20 +165,22 @@ func (r *Reconciler) Run(ctx context.Context) {
 		}
 		select {
 		case <-done:
-			l.stopping, l.desired = true, nil
+			l.stop()
 		case <-changed:
-			if r.o.Mode == ModePoll || l.settling() || !l.first {
+			if l.watching() {
 				l.scan(ctx)
 			}
 		case s := <-l.scans:
 			l.scanned(ctx, s)
-		case e := <-l.events:
-			e()
+		case report := <-l.reports:
+			report()
 		case e := <-r.edits:
 			l.edited(ctx, e)
 		case <-timer.C:
 		}
-		l.reconcile(ctx, time.Now())
-		timer.Reset(l.wake(time.Now()))
+		now := time.Now()
+		l.rescan(ctx, now)
+		l.reconcile(ctx, now)
+		timer.Reset(l.wake(now))
 	}
 }

@@ -6,7 +6,6 @@ import (
 
 	"galatea/config"
 	"galatea/infer"
-	"galatea/tensor"
 )
 
 // State is where a generation is in its life. States only move forward, except
@@ -30,6 +29,9 @@ func (s State) String() string {
 	return [...]string{"pending", "loading", "warming", "ready", "draining", "closing", "gone", "failed"}[s]
 }
 
+// stays reports whether a generation in this state is not on its way out.
+func (s State) stays() bool { return s <= Ready || s == Failed }
+
 // Observed is a generation of a version as the Reconciler knows it.
 type Observed struct {
 	Name    string
@@ -38,9 +40,10 @@ type Observed struct {
 	Digest  string
 	State   State
 
-	Attempts int       // loads tried
-	Terminal bool      // a failure that waits for other files
-	NextTry  time.Time // of another failure
+	Cancelled bool      // its load was told to stop
+	Attempts  int       // loads that failed; 0 once it is ready
+	Terminal  bool      // a failure that waits for other files
+	NextTry   time.Time // of another failure
 }
 
 // Servable is a loaded version.
@@ -54,17 +57,17 @@ type Servable interface {
 
 // Info describes a loaded version.
 type Info struct {
-	ID        infer.ID
-	Signature tensor.Signature
-	Config    *config.Resolved
-	Notes     []string // what was decided on loading, for people
-	Loaded    time.Duration
-	Memory    int64 // bytes by which the process grew while it was loaded; an estimate
-	Stats     infer.Stats
+	ID      infer.ID
+	Config  *config.Resolved // with what was decided on loading in its Notes
+	Note    string           // what a reader of the index should know of it; "": nothing
+	Loaded  time.Duration    // how long the load took
+	Weights int64            // bytes of weights, once for each device
+	Stats   infer.Stats
 }
 
 // Loader makes a servable of what a source has. It says which phase it enters
-// (Loading, Warming). It stops when ctx ends.
+// (Loading, Warming). It stops when ctx ends. It returns a servable or an error;
+// one that wraps ErrTerminal is not tried again.
 type Loader func(ctx context.Context, d Desired, phase func(State)) (Servable, error)
 
 // Status is a row of the index.

@@ -15,7 +15,7 @@ import (
 func (q *Queue) traceBatch(ctx context.Context, calls []*call, t infer.Timing) {
 	var links []trace.Link
 	for _, c := range calls {
-		span := trace.SpanFromContext(c.ctx)
+		span := trace.SpanFromContext(c.ctx) //nolint:contextcheck // the caller's, not the batch's
 		if !span.IsRecording() {
 			continue
 		}

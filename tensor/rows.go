@@ -26,19 +26,25 @@ type Scatterer struct {
 }
 
 // Scatter starts cutting t along its first axis. It returns an error when t has no
-// first axis, or when its data is not what its shape says.
+// first axis, or when its data is not what its shape says; of BYTES that shows only
+// when the rows are cut.
 func Scatter(t Tensor) (Scatterer, error) {
 	row, err := t.Shape.RowElements()
 	if err != nil {
 		return Scatterer{}, fmt.Errorf("tensor %q of shape %v has no rows: %w", t.Name, t.Shape, err)
 	}
-	if size := t.DType.Size(); size > 0 && int64(len(t.Data)) != t.Shape[0]*row*int64(size) {
-		return Scatterer{}, fmt.Errorf("tensor %q of shape %v has %d bytes: expected %d", t.Name, t.Shape, len(t.Data), t.Shape[0]*row*int64(size))
+	want, err := t.Shape.Bytes(t.DType)
+	switch {
+	case err != nil || !t.DType.Valid():
+		return Scatterer{}, fmt.Errorf("tensor %q of type %v: %w: %v", t.Name, t.DType, ErrShape, t.Shape)
+	case t.DType != Bytes && int64(len(t.Data)) != want:
+		return Scatterer{}, fmt.Errorf("tensor %q of shape %v has %d bytes: expected %d", t.Name, t.Shape, len(t.Data), want)
 	}
 	return Scatterer{dtype: t.DType, row: row, left: t.Shape[0], data: t.Data}, nil
 }
 
-// Next returns the bytes of the next n rows. It returns an error when fewer are left.
+// Next returns the bytes of the next n rows. It returns an error when fewer are left,
+// or when bytes are left behind the last one.
 func (s *Scatterer) Next(n int64) ([]byte, error) {
 	if n < 0 || n > s.left {
 		return nil, fmt.Errorf("%w: %d rows wanted, %d left", ErrShape, n, s.left)
@@ -56,5 +62,8 @@ func (s *Scatterer) Next(n int64) ([]byte, error) {
 	}
 	part := s.data[:size:size]
 	s.data, s.left = s.data[size:], s.left-n
+	if s.left == 0 && len(s.data) > 0 {
+		return nil, fmt.Errorf("%w: %d bytes behind the last row", ErrShape, len(s.data))
+	}
 	return part, nil
 }

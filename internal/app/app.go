@@ -28,7 +28,7 @@ import (
 type Options struct {
 	Repositories     []string
 	DefaultModelName string
-	Control          repository.Mode
+	Control          repository.Mode // "" is poll
 	LoadModels       []string
 	LoadThreads      int
 	NoWatch          bool // scan by the clock alone
@@ -52,7 +52,7 @@ type Options struct {
 	Log     *slog.Logger
 	Level   *slog.LevelVar     // of Log; set by the file's log.verbose
 	Tracer  trace.Tracer       // nil: no traces
-	Notify  func(state string) // tells the service manager; nil: nobody
+	Notify  func(state string) // tells the service manager, from Wait's goroutine; nil: nobody
 }
 
 // ErrFirstPass says that a model failed in the first pass, with ExitOnError.
@@ -79,8 +79,14 @@ type App struct {
 // Start listens and begins to load. It returns when both ports answer; the models
 // load behind them. The caller must call Wait, and ends the server by ending ctx.
 func Start(ctx context.Context, o Options) (*App, error) {
+	if o.Control == "" {
+		o.Control = repository.ModePoll
+	}
 	a := &App{o: o, failed: make(chan error, 1), router: repository.NewRouter()}
 	if err := a.Reload(); err != nil {
+		return nil, err
+	}
+	if err := a.listen(ctx); err != nil {
 		return nil, err
 	}
 	var err error
@@ -89,19 +95,17 @@ func Start(ctx context.Context, o Options) (*App, error) {
 		Settle: o.Settle, Log: o.Log,
 	})
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, a.closeListeners())
 	}
 	loader := &Loader{Backend: o.Backend, Defaults: func() config.Defaults { return a.live.Load().Defaults() }, Verify: a.source.Verify, Log: o.Log, Tracer: o.Tracer}
 	a.control = repository.New(a.source, loader.Load, a.router, repository.Options{
 		Mode: o.Control, LoadModels: o.LoadModels, LoadThreads: o.LoadThreads, DrainTimeout: o.ExitTimeout, Log: o.Log,
 	})
 	a.gateway = gateway.New(gateway.Options{
-		Handler: a.router, Models: a.router, Control: a.control, Ready: a.ready,
+		Handler: a.router, Models: a.router, Control: a.control,
+		Ready: a.ready, Loaded: func() bool { return a.router.Ready(false) },
 		Version: o.Version, Limits: limits(a.live.Load()), Log: o.Log, Tracer: o.Tracer,
 	})
-	if err := a.listen(ctx); err != nil {
-		return nil, err
-	}
 	a.run(ctx)
 	return a, nil
 }
@@ -168,6 +172,14 @@ func (a *App) listen(ctx context.Context) error {
 	return nil
 }
 
+func (a *App) closeListeners() error {
+	err := a.http.Close()
+	if a.metrics != nil {
+		err = errors.Join(err, a.metrics.Close())
+	}
+	return err
+}
+
 // HTTPAddr is where the front listens.
 func (a *App) HTTPAddr() string { return a.http.Addr().String() }
 
@@ -205,7 +217,6 @@ func (a *App) run(ctx context.Context) {
 		a.serve(a.metrics, a.metricsHandler())
 	}
 	a.o.Log.Info("listening", slog.String("http", a.HTTPAddr()), slog.String("metrics", a.MetricsAddr()), slog.String("version", a.o.Version))
-	a.wg.Go(func() { a.announce(ctx) })
 }
 
 // serve answers on a listener. Errors of single connections are for debugging only.
@@ -242,13 +253,8 @@ func (a *App) metricsHandler() http.Handler {
 	return mux
 }
 
-// announce says when the first pass has ended.
-func (a *App) announce(ctx context.Context) {
-	select {
-	case <-a.FirstPass():
-	case <-ctx.Done():
-		return
-	}
+// announce says that the first pass has ended.
+func (a *App) announce() error {
 	ready := 0
 	for _, s := range a.router.Index() {
 		switch s.State {
@@ -256,12 +262,13 @@ func (a *App) announce(ctx context.Context) {
 			ready++
 		case repository.StateUnavailable:
 			if a.o.ExitOnError {
-				a.fail(fmt.Errorf("%w: %s/%d: %s", ErrFirstPass, s.Name, s.Version, s.Reason))
+				return fmt.Errorf("%w: %s/%d: %s", ErrFirstPass, s.Name, s.Version, s.Reason)
 			}
 		}
 	}
 	a.o.Log.Info("ready", slog.Int("versions", ready))
 	a.notify("READY=1")
+	return nil
 }
 
 func (a *App) notify(state string) {
@@ -274,22 +281,7 @@ func (a *App) notify(state string) {
 // not listening after ShutdownDelay, ended when the requests in flight are, or after
 // ExitTimeout. It returns the failure, if that is why.
 func (a *App) Wait(ctx context.Context) error {
-	var err error
-	select {
-	case <-ctx.Done():
-		a.o.Log.Info("shutting down; still serving while balancers notice", slog.Duration("delay", a.o.ShutdownDelay))
-		a.leaving.Store(true)
-		a.notify("STOPPING=1")
-		timer := time.NewTimer(a.o.ShutdownDelay)
-		defer timer.Stop()
-		select {
-		case <-timer.C:
-		case err = <-a.failed:
-		}
-	case err = <-a.failed:
-		a.leaving.Store(true)
-		a.notify("STOPPING=1")
-	}
+	err := a.serveUntil(ctx)
 	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.o.ExitTimeout)
 	defer cancel()
 	for _, s := range a.servers {
@@ -303,4 +295,44 @@ func (a *App) Wait(ctx context.Context) error {
 	a.wg.Wait()
 	a.o.Log.Info("stopped")
 	return err
+}
+
+// serveUntil returns when the listeners are to be closed, with the failure that is why.
+func (a *App) serveUntil(ctx context.Context) error {
+	first := a.FirstPass()
+	for {
+		select {
+		case <-first:
+			first = nil
+			if err := a.announce(); err != nil {
+				a.leave()
+				return err
+			}
+		case err := <-a.failed:
+			a.leave()
+			return err
+		case <-ctx.Done():
+			return a.linger()
+		}
+	}
+}
+
+// linger serves on, unready, for ShutdownDelay.
+func (a *App) linger() error {
+	a.o.Log.Info("shutting down; still serving while balancers notice", slog.Duration("delay", a.o.ShutdownDelay))
+	a.leave()
+	timer := time.NewTimer(a.o.ShutdownDelay)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case err := <-a.failed:
+		return err
+	}
+}
+
+// leave turns ready false.
+func (a *App) leave() {
+	a.leaving.Store(true)
+	a.notify("STOPPING=1")
 }

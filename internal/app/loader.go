@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"path/filepath"
 	"runtime"
@@ -35,6 +36,9 @@ type Loader struct {
 func (l *Loader) Load(ctx context.Context, d repository.Desired, phase func(repository.State)) (repository.Servable, error) {
 	began := time.Now()
 	file, resolved, err := l.read(d)
+	if unread := (*fs.PathError)(nil); errors.As(err, &unread) {
+		return nil, err
+	}
 	if err != nil {
 		return nil, repository.Terminal(err)
 	}
@@ -49,7 +53,8 @@ func (l *Loader) Load(ctx context.Context, d repository.Desired, phase func(repo
 	}
 	phase(repository.Warming)
 	s := &servable{model: model}
-	if resolved, err = l.checkRows(ctx, model, a.Devices[0], resolved); err == nil {
+	note, err := l.checkRows(ctx, model, a.Devices[0], &resolved)
+	if err == nil {
 		s.queue, err = l.start(ctx, d, model, a.Devices, resolved)
 	}
 	if err == nil && l.Verify != nil {
@@ -61,7 +66,7 @@ func (l *Loader) Load(ctx context.Context, d repository.Desired, phase func(repo
 	s.Handler = infer.Chain(s.queue, infer.CheckSignature(d.Name, resolved.Signature, resolved.MaxBatchSize))
 	s.info = repository.Info{
 		ID:     infer.ID{Name: d.Name, Version: d.Version, Digest: d.Digest},
-		Config: resolved, Loaded: time.Since(began), Weights: file.ParameterBytes,
+		Config: resolved, Note: note, Loaded: time.Since(began), Weights: file.ParameterBytes,
 	}
 	return s, nil
 }
@@ -129,25 +134,23 @@ func artifact(name string, d repository.Desired, file *onnxfile.File, r *config.
 }
 
 // checkRows turns batching off for a model whose rows influence each other, unless
-// its file insists.
-func (l *Loader) checkRows(ctx context.Context, m backend.Model, d backend.Device, r *config.Resolved) (*config.Resolved, error) {
-	if !r.Batching() || r.Insisted || r.MaxBatchSize < 2 {
-		return r, nil
+// its file insists, and then returns a note that says why.
+func (l *Loader) checkRows(ctx context.Context, m backend.Model, d backend.Device, r **config.Resolved) (note string, err error) {
+	if !(*r).Batching() || (*r).Insisted || (*r).MaxBatchSize < 2 {
+		return "", nil
 	}
 	instance, err := m.NewInstance(ctx, d)
 	if err != nil {
-		return nil, err
+		return "", err
 	}
-	reason, err := rowsDepend(ctx, instance, r.Signature)
+	reason, err := rowsDepend(ctx, instance, (*r).Signature)
 	err = errors.Join(err, instance.Close())
-	if err != nil {
-		return nil, err
+	if err != nil || reason == "" {
+		return "", err
 	}
-	if reason == "" {
-		return r, nil
-	}
-	l.Log.Warn("batching is off", slog.String("model", r.Name), slog.String("reason", reason))
-	return r.WithoutBatching(reason), nil
+	l.Log.Warn("batching is off", slog.String("model", (*r).Name), slog.String("reason", reason))
+	*r = (*r).WithoutBatching(reason)
+	return "batching is off, since " + reason, nil
 }
 
 func (l *Loader) start(ctx context.Context, d repository.Desired, m backend.Model, devices []backend.Device, r *config.Resolved) (*scheduler.Queue, error) {

@@ -100,9 +100,9 @@ func roundsAlike(f float64) bool {
 	const half, margin = 1 << 28, 4
 	const least, most = 0x1p-126, math.MaxFloat32
 	b := math.Float64bits(f) &^ (1 << 63)
-	clear := b&(2*half-1)-(half-margin) > 2*margin
+	apart := b&(2*half-1)-(half-margin) > 2*margin
 	normal := b-math.Float64bits(least) <= math.Float64bits(most)-math.Float64bits(least)
-	return clear && (normal || b == 0)
+	return apart && (normal || b == 0)
 }
 
 // longFloat is the long way to an FP32 or FP64, for every number.

@@ -28,7 +28,8 @@ var bodies = []struct {
 	{
 		"an input's data is cut out",
 		`{"inputs":[{"name":"x","data":[1,2.5,3]}],"id":"a"}`,
-		`{"inputs":[{"name":"x","data":0}],"id":"a"}`, []string{"[1,2.5,3]"},
+		`{"inputs":[{"name":"x","data":0}],"id":"a"}`,
+		[]string{"[1,2.5,3]"},
 	},
 	{
 		"data belongs to the input it stands in",
@@ -39,7 +40,8 @@ var bodies = []struct {
 	{
 		"white space around data stays",
 		" { \"inputs\" : [ { \"data\" :\t[ 1 , 2 ]\r\n } ] } ",
-		" { \"inputs\" : [ { \"data\" :\t0\r\n } ] } ", []string{"[ 1 , 2 ]"},
+		" { \"inputs\" : [ { \"data\" :\t0\r\n } ] } ",
+		[]string{"[ 1 , 2 ]"},
 	},
 	{
 		"any value may be data",
@@ -50,20 +52,24 @@ var bodies = []struct {
 	{
 		"not-numbers are numbers under data",
 		`{"inputs":[{"data":[NaN,[Infinity],-Infinity]},{"data":NaN}]}`,
-		`{"inputs":[{"data":0},{"data":0}]}`, []string{"[NaN,[Infinity],-Infinity]", "NaN"},
+		`{"inputs":[{"data":0},{"data":0}]}`,
+		[]string{"[NaN,[Infinity],-Infinity]", "NaN"},
 	},
 	{
 		"escaped keys are the same keys",
 		`{"\u0069n\u0070uts":[{"\u0064\u0061\u0074\u0061":[1]}]}`,
-		`{"\u0069n\u0070uts":[{"\u0064\u0061\u0074\u0061":0}]}`, []string{"[1]"},
+		`{"\u0069n\u0070uts":[{"\u0064\u0061\u0074\u0061":0}]}`,
+		[]string{"[1]"},
 	},
 	{
 		"keys are compared as encoding/json does, whatever their case",
-		`{"INPUTS":[{"Data":[1]}]}`, `{"INPUTS":[{"Data":0}]}`, []string{"[1]"},
+		`{"INPUTS":[{"Data":[1]}]}`, `{"INPUTS":[{"Data":0}]}`,
+		[]string{"[1]"},
 	},
 	{
 		"a long s is an s to encoding/json",
-		`{"input\u017f":[{"data":[1]}]}`, `{"input\u017f":[{"data":0}]}`, []string{"[1]"},
+		`{"input\u017f":[{"data":[1]}]}`, `{"input\u017f":[{"data":0}]}`,
+		[]string{"[1]"},
 	},
 	{
 		"data elsewhere is not an input's data",

@@ -14,8 +14,10 @@ var (
 	ErrInputs = errors.New("too many inputs")
 	// ErrCount is returned for a value that does not have as many elements as
 	// wanted; ErrTooFew and ErrTooMany, which wrap it, say which way.
-	ErrCount   = errors.New("unexpected number of elements")
-	ErrTooFew  = fmt.Errorf("%w: too few", ErrCount)
+	ErrCount = errors.New("unexpected number of elements")
+	// ErrTooFew is an ErrCount.
+	ErrTooFew = fmt.Errorf("%w: too few", ErrCount)
+	// ErrTooMany is an ErrCount.
 	ErrTooMany = fmt.Errorf("%w: too many", ErrCount)
 	// ErrUnsupported is returned for a data type that JSON does not carry: FP16 and BF16.
 	ErrUnsupported = errors.New("data type is not supported in JSON")

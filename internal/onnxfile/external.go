@@ -21,7 +21,7 @@ func (f *File) CheckExternal(dir string) error {
 	if err != nil {
 		return fmt.Errorf("external data in %q: %w", dir, reason(err))
 	}
-	defer root.Close()
+	defer func() { _ = root.Close() }()
 	for _, e := range f.External {
 		if err := e.check(root); err != nil {
 			return fmt.Errorf("external data %.200q: %w", e.Location, err)

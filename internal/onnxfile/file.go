@@ -136,7 +136,7 @@ func read(path string) (*File, error) {
 	if err != nil {
 		return nil, reason(err)
 	}
-	defer file.Close()
+	defer func() { _ = file.Close() }() // only read
 	if info, err = file.Stat(); err != nil {
 		return nil, reason(err)
 	}
@@ -145,8 +145,7 @@ func read(path string) (*File, error) {
 
 // reason strips a file error of the operation and the path, which the caller names.
 func reason(err error) error {
-	var pe *os.PathError
-	if errors.As(err, &pe) {
+	if pe, ok := errors.AsType[*os.PathError](err); ok {
 		return pe.Err
 	}
 	return err

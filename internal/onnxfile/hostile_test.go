@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
@@ -205,8 +206,8 @@ func TestForgedContent(t *testing.T) {
 func deep(times int, fields ...protowire.Number) []byte {
 	var b []byte
 	for range times {
-		for i := len(fields) - 1; i >= 0; i-- {
-			b = sub(nil, fields[i], b)
+		for _, field := range slices.Backward(fields) {
+			b = sub(nil, field, b)
 		}
 	}
 	return b

@@ -2,17 +2,16 @@ package dir
 
 import (
 	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
+	"log/slog"
 	"path"
 	"path/filepath"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"galatea/config"
@@ -25,179 +24,161 @@ const (
 	modelName  = "model.onnx"
 )
 
-// Bounds on what a scan reads, against folders that were dropped by mistake.
-const (
-	maxConfig  = 1 << 20
-	maxFiles   = 10_000 // in a version's folder
-	maxNesting = 8
-)
-
-// folder is a model's folder as found, relative to its root.
-type folder struct {
-	name string // the model's
-	path string
-	bare bool // holds the model file itself, as version 1
-}
+// maxConfig bounds what is read of a config.
+const maxConfig = 1 << 20
 
 // model is what a scan finds of one model.
 type model struct {
 	folder
-	policy   repository.Policy
-	versions []version
-	dirs     []string // folders to watch
-	err      error    // the model as a whole cannot be served
-	bad      bool     // its config is wrong, so policy says nothing
+	config   configFile
+	policy   repository.Policy // the config's, once that is settled and right
+	versions []version         // ascending
+	dirs     []string          // folders to watch
+	err      error             // why it has no versions
+	again    bool              // something went away while it was read
 }
 
-// version is what a scan finds of one version.
-type version struct {
-	number  int64
-	path    string
-	file    string
-	digest  string
-	changed time.Time // when something in it was last touched
-	config  *config.Model
-	err     error
+// scanner reads the models of one root.
+type scanner struct {
+	root string
+	fsys fs.FS
+	log  *slog.Logger
 }
 
-// folders lists the models below a root. Three layouts are known: a folder for each
-// model; version folders, as a mounted single model has them; and the bare file.
-func folders(fsys fs.FS, name string) ([]folder, error) {
-	entries, err := readDirs(fsys, ".")
-	if err != nil {
-		return nil, err
-	}
-	if isFile(fsys, modelName) {
-		return []folder{{name, ".", true}}, nil
-	}
-	var all []folder
-	for _, e := range entries {
-		if _, ok := versionNumber(e); ok && isFile(fsys, path.Join(e, modelName)) {
-			return []folder{{name, ".", false}}, nil
-		}
-		all = append(all, folder{e, e, false})
-	}
-	return all, nil
-}
-
-// readDirs lists the folders in a folder, those behind links too. Names that start
-// with a dot are nobody's: they are the way to write a folder before renaming it into place.
-func readDirs(fsys fs.FS, at string) ([]string, error) {
-	entries, err := fs.ReadDir(fsys, at)
-	if err != nil {
-		return nil, err
-	}
-	var dirs []string
-	for _, e := range entries {
-		if strings.HasPrefix(e.Name(), ".") {
-			continue
-		}
-		info, err := fs.Stat(fsys, path.Join(at, e.Name()))
-		if errors.Is(err, fs.ErrNotExist) {
-			continue // removed meanwhile, or a link to nothing
-		}
-		if err != nil {
-			return nil, err
-		}
-		if info.IsDir() {
-			dirs = append(dirs, e.Name())
-		}
-	}
-	return dirs, nil
-}
-
-func isFile(fsys fs.FS, name string) bool {
-	info, err := fs.Stat(fsys, name)
-	return err == nil && info.Mode().IsRegular()
-}
-
-// versionNumber reads a version folder's name: a decimal number from 1 up, without leading zeros.
-func versionNumber(name string) (int64, bool) {
-	n, err := strconv.ParseInt(name, 10, 64)
-	return n, err == nil && n > 0 && strconv.FormatInt(n, 10) == name
-}
-
-// scanModel reads one model's folder. An error means that it could not be read.
-func scanModel(root string, fsys fs.FS, f folder) (model, error) {
+// model reads a model's folder. last is what it was before, if it is known: a version
+// that cannot be read stays as it was. An error means that the folder, or its config,
+// could not be read.
+func (s scanner) model(f folder, last model, known bool) (model, error) {
 	m := model{folder: f, dirs: []string{f.path}}
-	conf, raw, err := readConfig(root, fsys, f)
-	if errors.As(err, new(*fs.PathError)) {
+	conf, err := s.config(f)
+	if err != nil {
 		return m, err
 	}
-	m.err, m.bad = err, err != nil
-	file := modelName
-	if conf != nil {
-		m.policy = policyOf(conf)
-		if conf.DefaultModelFilename != "" {
-			file = conf.DefaultModelFilename
-		}
-		raw = loadKey(conf)
-	}
-	numbers, err := versionsOf(fsys, f)
+	m.config, m.policy = conf, conf.policy
+	numbers, others, err := versionsOf(s.fsys, f)
 	if err != nil {
 		return m, err
 	}
 	for _, n := range numbers {
-		v := version{number: n, path: path.Join(f.path, strconv.FormatInt(n, 10)), config: conf, err: m.err}
-		if f.bare {
-			v.path = f.path
-		}
-		if err := v.read(fsys, file, raw, f.bare, &m.dirs); err != nil {
-			return m, err
+		v, dirs, err := s.version(f, n, conf)
+		m.dirs = append(m.dirs, dirs...)
+		old := slices.IndexFunc(last.versions, func(v version) bool { return v.number == n })
+		switch {
+		case err == nil:
+		case known && old >= 0:
+			v = last.versions[old]
+			m.again = m.again || errors.Is(err, fs.ErrNotExist)
+			s.log.Warn("read a version's folder; it stays as it was",
+				slog.String("model", f.name), slog.Int64("version", n), slog.Any("err", err))
+		case errors.Is(err, fs.ErrNotExist):
+			m.again = true
+			continue
+		default:
+			v.err = fmt.Errorf("read the version's folder: %w", err)
 		}
 		m.versions = append(m.versions, v)
 	}
-	if len(numbers) == 0 && m.err == nil {
-		m.err = fmt.Errorf("no version folder in %s: put the model into %s", filepath.Join(root, f.path), filepath.Join(f.path, "1", file))
+	if len(m.versions) == 0 {
+		if m.err = conf.wrong; m.err == nil {
+			m.err = s.noVersion(f, others, conf.file)
+		}
 	}
 	return m, nil
 }
 
-func versionsOf(fsys fs.FS, f folder) ([]int64, error) {
+// versionsOf lists the versions in a model's folder, ascending, and the names of the
+// folders that are none.
+func versionsOf(fsys fs.FS, f folder) (numbers []int64, others []string, err error) {
 	if f.bare {
-		return []int64{1}, nil
+		return []int64{1}, nil, nil
 	}
-	dirs, err := readDirs(fsys, f.path)
+	_, dirs, err := list(fsys, f.path)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	var numbers []int64
 	for _, d := range dirs {
 		if n, ok := versionNumber(d); ok {
 			numbers = append(numbers, n)
+		} else {
+			others = append(others, d)
 		}
 	}
 	slices.Sort(numbers)
-	return numbers, nil
+	return numbers, others, nil
 }
 
-// readConfig parses a model's config.yaml; a model without one has an empty one.
-// raw is the file as it is, to tell one wrong file from the next.
-func readConfig(root string, fsys fs.FS, f folder) (conf *config.Model, raw []byte, err error) {
+func (s scanner) noVersion(f folder, others []string, file string) error {
+	text := ""
+	if len(others) > 0 {
+		text = fmt.Sprintf("; %q is not a version, which is a number from 1 up without leading zeros", others[0])
+	}
+	return fmt.Errorf("no version folder in %s: put the model into %s%s", s.shown(f.path), path.Join(f.path, "1", file), text)
+}
+
+// shown is a path for people.
+func (s scanner) shown(name string) string { return filepath.Join(s.root, filepath.FromSlash(name)) }
+
+// configFile is a model's config.yaml as a scan takes it.
+type configFile struct {
+	model   *config.Model // nil when it is wrong
+	wrong   error
+	file    string // the name of a version's model file
+	policy  repository.Policy
+	digest  string    // of the whole file
+	key     []byte    // changes with everything that a load takes from it
+	changed time.Time // when it was last touched
+}
+
+// config reads a model's config.yaml; a model without one has an empty one. An error
+// means that it could not be read.
+func (s scanner) config(f folder) (configFile, error) {
+	c := configFile{file: modelName}
 	name := path.Join(f.path, configName)
-	file, err := fsys.Open(name)
+	raw, err := c.read(s.fsys, name)
+	if err != nil {
+		return c, err
+	}
+	shown := s.shown(name)
+	c.key, c.digest = raw, fmt.Sprintf("%x", sha256.Sum256(raw))
+	if len(raw) > maxConfig {
+		c.wrong = fmt.Errorf("%s: larger than %d bytes", shown, maxConfig)
+		return c, nil
+	}
+	parsed, err := config.ParseModel(shown, raw)
+	if err == nil {
+		parsed, err = parsed.Named(f.name)
+	}
+	if err != nil {
+		c.wrong = err
+		return c, nil
+	}
+	c.model = parsed
+	c.policy = policyOf(parsed)
+	c.key = loadKey(parsed, raw)
+	if parsed.DefaultModelFilename != "" {
+		c.file = parsed.DefaultModelFilename
+	}
+	return c, nil
+}
+
+// read returns the file, up to a byte more than it may have; nothing when it is not there.
+func (c *configFile) read(fsys fs.FS, name string) ([]byte, error) {
+	info, err := fs.Stat(fsys, name)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
+		return nil, nil
 	case err != nil:
-		return nil, nil, err
-	default:
-		raw, err = io.ReadAll(io.LimitReader(file, maxConfig+1))
-		_ = file.Close()
-		if err != nil {
-			return nil, nil, err
-		}
+		return nil, err
+	case !info.Mode().IsRegular(): // opening a pipe would wait for its writer
+		return nil, fmt.Errorf("%s is not a file", name)
 	}
-	shown := filepath.Join(root, filepath.FromSlash(name))
-	if len(raw) > maxConfig {
-		return nil, raw[:maxConfig], fmt.Errorf("%s: larger than %d bytes", shown, maxConfig)
+	c.changed = changeTime(info)
+	file, err := fsys.Open(name)
+	if err != nil {
+		return nil, err
 	}
-	if conf, err = config.ParseModel(shown, raw); err != nil {
-		return nil, raw, err
-	}
-	if conf, err = conf.Named(f.name); err != nil {
-		return nil, raw, err
-	}
-	return conf, raw, nil
+	defer func() { _ = file.Close() }()
+	return io.ReadAll(io.LimitReader(file, maxConfig+1))
 }
 
 func policyOf(c *config.Model) repository.Policy {
@@ -216,88 +197,43 @@ func policyOf(c *config.Model) repository.Policy {
 	}
 }
 
-// loadKey is what of a config a load depends on: all but the version policy.
-func loadKey(c *config.Model) []byte {
+// loadKey is what of a config a load depends on: all but the version policy. raw, the
+// file itself, stands in for what cannot be written down.
+func loadKey(c *config.Model, raw []byte) []byte {
 	relevant := *c
 	relevant.VersionPolicy = nil
 	key, err := json.Marshal(&relevant)
 	if err != nil {
-		return []byte(err.Error())
+		return raw
 	}
 	return key
 }
 
-// read digests a version's files: their names, sizes and times of modification, and
-// what the load takes from the config.
-func (v *version) read(fsys fs.FS, file string, conf []byte, bare bool, dirs *[]string) error {
-	hash := sha256.New()
-	hash.Write(conf)
-	files := 0
-	err := v.walk(fsys, v.path, 0, func(name string, info fs.FileInfo) {
-		if bare && strings.Contains(name, "/") {
-			return
-		}
-		files++
-		_, _ = fmt.Fprintf(hash, "%s\x00%d\x00%d\x00", name, info.Size(), info.ModTime().UnixNano())
-	}, dirs)
-	if err != nil {
-		return err
+// version reads one version's folder and returns the folders in it, to be watched.
+func (s scanner) version(f folder, number int64, conf configFile) (version, []string, error) {
+	v := version{number: number, path: path.Join(f.path, strconv.FormatInt(number, 10)), config: conf.model, err: conf.wrong}
+	if f.bare {
+		v.path = f.path
 	}
-	v.digest = hex.EncodeToString(hash.Sum(nil))[:16]
-	v.file = path.Join(v.path, file)
+	v.file = path.Join(v.path, conf.file)
+	w := newWalk(s.fsys, v.path, conf.key)
+	if f.bare {
+		w.skip = configName // its key says what matters
+	}
+	if err := w.folder(v.path, 0); err != nil {
+		return v, w.dirs, err
+	}
+	v.digest, v.changed = w.digest(), w.changed
+	if conf.changed.After(v.changed) {
+		v.changed = conf.changed
+	}
+	there, err := isFile(s.fsys, v.file)
 	switch {
 	case v.err != nil:
-	case files >= maxFiles:
-		v.err = fmt.Errorf("more than %d files in %s: a version's folder holds one model", maxFiles, v.path)
-	case !isFile(fsys, v.file):
-		v.err = fmt.Errorf("no file %s in %s: a version's folder holds its model under this name", file, v.path)
+	case w.wrong != nil:
+		v.err = w.wrong
+	case !there:
+		v.err = fmt.Errorf("no file %s in %s: a version's folder holds its model under this name", conf.file, s.shown(v.path))
 	}
-	return nil
-}
-
-// walk calls f for the files below a folder, links followed, and notes the folders and
-// the latest touch.
-func (v *version) walk(fsys fs.FS, at string, depth int, f func(name string, info fs.FileInfo), dirs *[]string) error {
-	if depth > maxNesting {
-		return nil
-	}
-	info, err := fs.Stat(fsys, at)
-	if err != nil {
-		return err
-	}
-	v.touch(info)
-	if depth == 0 || !slices.Contains(*dirs, at) {
-		*dirs = append(*dirs, at)
-	}
-	entries, err := fs.ReadDir(fsys, at)
-	if err != nil {
-		return err
-	}
-	for i, e := range entries {
-		if strings.HasPrefix(e.Name(), ".") || i >= maxFiles {
-			continue
-		}
-		name := path.Join(at, e.Name())
-		info, err := fs.Stat(fsys, name)
-		switch {
-		case errors.Is(err, fs.ErrNotExist):
-			continue
-		case err != nil:
-			return err
-		case info.IsDir():
-			if err := v.walk(fsys, name, depth+1, f, dirs); err != nil {
-				return err
-			}
-		default:
-			v.touch(info)
-			f(strings.TrimPrefix(strings.TrimPrefix(name, v.path), "/"), info)
-		}
-	}
-	return nil
-}
-
-func (v *version) touch(info fs.FileInfo) {
-	if t := changeTime(info); t.After(v.changed) {
-		v.changed = t
-	}
+	return v, w.dirs, err
 }

@@ -1,0 +1,152 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"galatea/infer"
+	"galatea/repository"
+)
+
+func TestEverySentinelHasAStatusAndAText(t *testing.T) {
+	ref := infer.Ref{Name: "m", Version: 3}
+	invalid := infer.Invalidf("unexpected inference input 'z' for model 'm'")
+	for _, tt := range []struct {
+		err    error
+		status int
+		text   string
+	}{
+		{infer.ErrUnknownModel, 404, "Request for unknown model: 'm' is not found"},
+		{infer.ErrUnknownVersion, 404, "Request for unknown model: 'm' version 3 is not found"},
+		{infer.ErrNoVersion, 404, "Request for unknown model: 'm' has no available versions"},
+		{infer.ErrNotReady, 503, "Request for unknown model: 'm' version 3 is not at ready state"},
+		{infer.ErrInvalid, 400, "[request id: me] invalid request"},
+		{invalid, 400, "[request id: me] unexpected inference input 'z' for model 'm'"},
+		{infer.ErrQueueFull, 503, "[request id: me] Exceeds maximum queue size"},
+		{infer.ErrTimeout, 503, "[request id: me] Request timeout expired"},
+		{infer.ErrStopping, 503, "[request id: me] Server is stopping, scheduler for model has stopped accepting new inference requests"},
+		{infer.ErrInstanceLost, 503, "[request id: me] instance lost"},
+		{infer.ErrExecution, 500, "[request id: me] inference failed"},
+		{context.Canceled, 499, "[request id: me] context canceled"},
+		{context.DeadlineExceeded, 504, "[request id: me] context deadline exceeded"},
+		{errors.New("odd"), 500, "[request id: me] odd"},
+		{badRequest("so %d", 1), 400, "so 1"},
+	} {
+		for _, err := range []error{tt.err, fmt.Errorf("wrapped: %w", tt.err)} {
+			if got := statusOf(err); got != tt.status {
+				t.Errorf("%v: status %d, want %d", err, got, tt.status)
+			}
+		}
+		if got := textOf(tt.err, ref, "me"); got != tt.text {
+			t.Errorf("%v: got %q, want %q", tt.err, got, tt.text)
+		}
+	}
+	for _, sentinel := range infer.Sentinels() {
+		known := false
+		for _, row := range statuses {
+			known = known || errors.Is(sentinel, row.err)
+		}
+		if !known {
+			t.Errorf("%v has no row in the table of statuses", sentinel)
+		}
+	}
+}
+
+// control answers loads and unloads with an error.
+type control struct{ err error }
+
+func (c control) Load(context.Context, string) error   { return c.err }
+func (c control) Unload(context.Context, string) error { return c.err }
+
+func TestLoadAndUnloadAnswerAsTritonDoes(t *testing.T) {
+	failed := &repository.LoadError{Name: "m", Failures: []repository.Failure{{Version: 1, Text: "no model"}, {Version: 2, Text: "so"}}}
+	for _, tt := range []struct {
+		name   string
+		path   string
+		body   string
+		err    error
+		status int
+		text   string
+	}{
+		{"loaded", "/v2/repository/models/m/load", "", nil, 200, ""},
+		{"loaded, with empty parameters", "/v2/repository/models/m/load", `{"parameters":{}}`, nil, 200, ""},
+		{"unloaded", "/v2/repository/models/m/unload", "", nil, 200, ""},
+		{"unloaded with what depends on it", "/v2/repository/models/m/unload", `{"parameters":{"unload_dependents":true}}`, nil, 200, ""},
+		{"not in this mode", "/v2/repository/models/m/load", "", repository.ErrMode, 503, "explicit model load / unload is not allowed if polling is enabled"},
+		{"unloading not in this mode", "/v2/repository/models/m/unload", "", repository.ErrMode, 503, "explicit model load / unload is not allowed if polling is enabled"},
+		{"no such model", "/v2/repository/models/m/load", "", infer.ErrUnknownModel, 500, "failed to load 'm', failed to poll from model repository"},
+		{"it fails", "/v2/repository/models/m/load", "", failed, 400, "load failed for model 'm': version 1 is at UNAVAILABLE state: no model;\nversion 2 is at UNAVAILABLE state: so;\n"},
+		{"the end", "/v2/repository/models/m/load", "", infer.ErrStopping, 503, "[request id: <id_unknown>] Server is stopping, scheduler for model has stopped accepting new inference requests"},
+		{"a name that leaves the repository", "/v2/repository/models/..%2Fm/load", "", nil, 400, "invalid model name '../m', model name must not contain path traversal characters"},
+		{"a hidden name", "/v2/repository/models/.m/load", "", nil, 400, "invalid model name '.m', model name must not contain path traversal characters"},
+		{"no name", "/v2/repository/models//load", "", nil, 400, "Model name cannot be empty. Please enter a valid name to deploy."},
+		{"a config", "/v2/repository/models/m/load", `{"parameters":{"config":"{}"}}`, nil, 501, "load parameter 'config' is not supported: put the file into the model repository instead"},
+		{"a file", "/v2/repository/models/m/load", `{"parameters":{"file:1/model.onnx":"AA=="}}`, nil, 501, "load parameter 'file:1/model.onnx' is not supported: put the file into the model repository instead"},
+		{"a parameter of somebody else's", "/v2/repository/models/m/load", `{"parameters":{"so":1}}`, nil, 500, "unexpected error on creating Triton parameter"},
+		{"an unload parameter of the wrong type", "/v2/repository/models/m/unload", `{"parameters":{"unload_dependents":1}}`, nil, 500, "unexpected error on creating Triton parameter"},
+		{"malformed", "/v2/repository/models/m/load", `{`, nil, 500, "failed to parse the request JSON buffer: unexpected end of JSON input"},
+		{"parameters that are none", "/v2/repository/models/m/load", `{"parameters":[]}`, nil, 500, "Unable to parse 'parameters': attempt to access JSON non-object as object"},
+		{"too large", "/v2/repository/models/m/load", strings.Repeat(" ", maxControlBody+1), nil, 400, "request of 1048577 bytes or more: expected at most 1048576"},
+		{"of one repository", "/v2/repository/here/models/m/load", "", nil, 501, "'repository_name' specification is not supported"},
+		{"unload of one repository", "/v2/repository/here/models/m/unload", "", nil, 501, "'repository_name' specification is not supported"},
+		{"index of one repository", "/v2/repository/here/index", "", nil, 501, "'repository_name' specification is not supported"},
+		{"index", "/v2/repository/index", `{"ready":"yes"}`, nil, 400, "Invalid value for 'ready': expected a boolean"},
+		{"index of a list", "/v2/repository/index", `[]`, nil, 500, "failed to parse the request JSON buffer: expected an object, got array"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			g := New(Options{Models: anyModel{}, Control: control{tt.err}})
+			w := httptest.NewRecorder()
+			g.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodPost, tt.path, strings.NewReader(tt.body)))
+			want := ""
+			if tt.text != "" {
+				want = fmt.Sprintf(`{"error":%q}`, tt.text)
+			}
+			if w.Code != tt.status || w.Body.String() != want {
+				t.Errorf("got  %d %s\nwant %d %s", w.Code, w.Body, tt.status, want)
+			}
+		})
+	}
+}
+
+func TestAPanicIsOneFailedRequest(t *testing.T) {
+	g := New(Options{Models: anyModel{}, Control: anyModel{}, Handler: infer.HandlerFunc(func(context.Context, *infer.Request) (*infer.Response, error) { panic("oh") })})
+	head := `{"inputs":[{"name":"x","shape":[1],"datatype":"INT8","parameters":{"binary_data_size":1}}]}`
+	w := exchange(t, g, []byte(head+"1"), len(head), 0)
+	if want := `{"error":"internal error: see the server's log"}`; w.Code != 500 || w.Body.String() != want {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+	if n := g.InflightBytes(); n != 0 {
+		t.Errorf("%d bytes are held", n)
+	}
+	if got := g.Requests(); got[RouteStatus{"/v2/models/:model/infer", 500}] != 1 {
+		t.Errorf("the requests are %v", got)
+	}
+}
+
+func TestNoModelIsThereBeforeAllWereLookedAt(t *testing.T) {
+	loaded := false
+	g := New(Options{Models: noModel{}, Control: anyModel{}, Loaded: func() bool { return loaded }})
+	for _, want := range []string{`{"error":"Server not ready"}`, `{"error":"Request for unknown model: 'm' is not found"}`} {
+		for _, path := range []string{"", "/ready", "/config"} {
+			w := httptest.NewRecorder()
+			g.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/v2/models/m"+path, http.NoBody))
+			if w.Body.String() != want {
+				t.Errorf("%s: %d %s", path, w.Code, w.Body)
+			}
+		}
+		if w := exchange(t, g, nil, 0, 0); w.Body.String() != want {
+			t.Errorf("%d %s", w.Code, w.Body)
+		}
+		loaded = true
+	}
+}
+
+// noModel knows no model.
+type noModel struct{ anyModel }
+
+func (noModel) Find(infer.Ref) error { return infer.ErrUnknownModel }

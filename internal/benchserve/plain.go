@@ -1,0 +1,232 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"galatea/backend"
+	"galatea/backend/onnx"
+	"galatea/internal/loadclient"
+	"galatea/tensor"
+)
+
+// cell is a way to run a model in a plain loop.
+type cell struct {
+	Batch   int  `json:"batch"`
+	Threads int  `json:"threads"` // of one operator
+	Loops   int  `json:"loops"`   // side by side, on one session
+	Spin    bool `json:"spin"`    // idle threads spin
+}
+
+func (c cell) String() string {
+	spin := ""
+	if c.Spin {
+		spin = ", spinning"
+	}
+	return fmt.Sprintf("batch %d, %d threads, %d loops%s", c.Batch, c.Threads, c.Loops, spin)
+}
+
+// plainArgs describe one measurement.
+type plainArgs struct {
+	Model    string
+	Cell     cell
+	Duration time.Duration
+}
+
+// plainResult is what it measured.
+type plainResult struct {
+	Rate float64       // rows a second
+	P50  time.Duration // of a run
+	CPU  time.Duration // for a row
+}
+
+// plainPart runs models without anything around them.
+type plainPart struct {
+	runtime *onnx.Runtime
+	root    string
+	models  map[sessionKey]backend.Model
+}
+
+type sessionKey struct {
+	model   string
+	threads int
+	spin    bool
+}
+
+func startPlain(_ context.Context, setup json.RawMessage) (part, any, error) {
+	var s gatewaySetup
+	if err := json.Unmarshal(setup, &s); err != nil {
+		return nil, nil, err
+	}
+	r, err := onnx.Open(s.Library, slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})))
+	return &plainPart{runtime: r, root: s.Root, models: map[sessionKey]backend.Model{}}, nil, err
+}
+
+func (p *plainPart) answer(ctx context.Context, what string, args json.RawMessage) (any, error) {
+	switch what {
+	case "measure":
+		var a plainArgs
+		if err := json.Unmarshal(args, &a); err != nil {
+			return nil, err
+		}
+		return p.measure(ctx, a)
+	case "answers": // the argument is a model
+		var model string
+		if err := json.Unmarshal(args, &model); err != nil {
+			return nil, err
+		}
+		return p.answers(ctx, model)
+	case "usage":
+		return processUsage()
+	default:
+		return nil, fmt.Errorf("no answer to %q", what)
+	}
+}
+
+func (p *plainPart) close() error {
+	var errs []error
+	for _, m := range p.models {
+		errs = append(errs, m.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// model opens a session, or returns the one that is open.
+func (p *plainPart) model(ctx context.Context, s subject, threads int, spin bool) (backend.Model, error) {
+	key := sessionKey{s.Name, threads, spin}
+	if m := p.models[key]; m != nil {
+		return m, nil
+	}
+	o := backend.Options{IntraOpThreads: threads}
+	if spin {
+		o.Entries = map[string]string{"session.intra_op.allow_spinning": "1"}
+	}
+	m, err := p.runtime.Load(ctx, backend.Artifact{
+		Name: s.Name, File: filepath.Join(p.root, s.Name, "1", "model.onnx"), Signature: s.signature(), Devices: []backend.Device{{}}, Options: o,
+	})
+	if err == nil {
+		p.models[key] = m
+	}
+	return m, err
+}
+
+// measure runs the cell's loops for the given time.
+func (p *plainPart) measure(ctx context.Context, a plainArgs) (plainResult, error) {
+	s, err := subjectNamed(a.Model)
+	if err != nil {
+		return plainResult{}, err
+	}
+	m, err := p.model(ctx, s, a.Cell.Threads, a.Cell.Spin)
+	if err != nil {
+		return plainResult{}, err
+	}
+	loops := make([]plainLoop, a.Cell.Loops)
+	for i := range loops {
+		if loops[i].instance, err = m.NewInstance(ctx, backend.Device{}); err != nil {
+			return plainResult{}, err
+		}
+	}
+	before, err := processCPU()
+	if err != nil {
+		return plainResult{}, err
+	}
+	var wg sync.WaitGroup
+	for i := range loops {
+		wg.Go(func() { loops[i].run(ctx, s, a) })
+	}
+	wg.Wait()
+	after, err := processCPU()
+	var total plainResult
+	var all loadclient.Histogram
+	for i := range loops {
+		err = errors.Join(err, loops[i].err, loops[i].instance.Close())
+		total.Rate += loops[i].rate
+		all.Merge(&loops[i].runs)
+	}
+	total.P50 = all.Quantile(0.5)
+	// Each loop's first run is not in its histogram.
+	total.CPU = (after - before) / time.Duration(a.Cell.Batch*(int(all.Count())+len(loops)))
+	return total, err
+}
+
+// plainLoop runs one instance.
+type plainLoop struct {
+	instance backend.Instance
+	runs     loadclient.Histogram
+	rate     float64
+	err      error
+}
+
+// run executes the same batch again and again, the first time unmeasured. The rows
+// lie where the runtime reads them, and the answers stay where it wrote them.
+func (l *plainLoop) run(ctx context.Context, s subject, a plainArgs) {
+	x := s.batch(a.Cell.Batch)
+	if _, l.err = runBatch(ctx, l.instance, x); l.err != nil {
+		return
+	}
+	began := time.Now()
+	for at := began; at.Sub(began) < a.Duration || l.runs.Count() < 2; {
+		if _, l.err = runBatch(ctx, l.instance, x); l.err != nil {
+			return
+		}
+		now := time.Now()
+		l.runs.Record(now.Sub(at))
+		at = now
+		l.rate = float64(a.Cell.Batch) * float64(l.runs.Count()) / at.Sub(began).Seconds()
+	}
+}
+
+// answers are the rows of the load's requests, each run by itself.
+func (p *plainPart) answers(ctx context.Context, model string) ([][]float32, error) {
+	s, err := subjectNamed(model)
+	if err != nil {
+		return nil, err
+	}
+	m, err := p.model(ctx, s, 1, false)
+	if err != nil {
+		return nil, err
+	}
+	instance, err := m.NewInstance(ctx, backend.Device{})
+	if err != nil {
+		return nil, err
+	}
+	all := s.batch(distinctRows)
+	size := len(all.Data) / distinctRows
+	var answers [][]float32
+	for i := range distinctRows {
+		x := all
+		x.Shape = append(x.Shape[:0:0], x.Shape...)
+		x.Shape[0], x.Data = 1, all.Data[i*size:(i+1)*size]
+		y, err := runBatch(ctx, instance, x)
+		if err != nil {
+			return nil, errors.Join(err, instance.Close())
+		}
+		row, err := floats(y, s.Answer)
+		if err != nil {
+			return nil, errors.Join(err, instance.Close())
+		}
+		answers = append(answers, row)
+	}
+	return answers, instance.Close()
+}
+
+// runBatch runs x and returns the bytes of y, which are valid until the next run.
+func runBatch(ctx context.Context, in backend.Instance, x tensor.Tensor) ([]byte, error) {
+	b, err := in.Batch([]tensor.Tensor{x})
+	if err != nil {
+		return nil, err
+	}
+	b.Inputs[0].Data = x.Data
+	b.Want[0] = true
+	if err := in.Run(ctx, b); err != nil {
+		return nil, err
+	}
+	return b.Outputs[0].Data, nil
+}

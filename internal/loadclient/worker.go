@@ -1,0 +1,246 @@
+package loadclient
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// worker is one goroutine's share of a load.
+type worker struct {
+	o      Options
+	ctx    context.Context //nolint:containedctx // looked at between requests only
+	poller *poller
+	conns  []conn
+	open   int    // connections
+	busy   int    // requests outstanding
+	left   uint64 // requests that may still be sent
+	began  time.Time
+	from   time.Duration // since began: the measured time
+	until  time.Duration
+	result Result
+}
+
+// conn is one connection.
+type conn struct {
+	fd      int // -1: closed
+	request int
+	active  bool          // a request is outstanding
+	sent    int           // bytes of it
+	at      time.Duration // since began: when the request was begun
+	buf     []byte
+	n       int // bytes of the answer in buf
+	head    head
+	checked bool
+}
+
+// answerRoom is the first size of a connection's buffer; it grows to the longest answer.
+const answerRoom = 4 << 10
+
+// wakeEvery bounds how long ctx may be over unnoticed.
+const wakeEvery = 100 * time.Millisecond
+
+func newWorker(ctx context.Context, o Options, index int) (*worker, error) {
+	share := (o.Connections - index + o.Threads - 1) / o.Threads
+	p, err := newPoller(share)
+	if err != nil {
+		return nil, err
+	}
+	w := &worker{o: o, ctx: ctx, poller: p, conns: make([]conn, 0, share), from: o.WarmUp, until: o.WarmUp + o.Duration}
+	w.left = o.MaxRequests / uint64(o.Threads)
+	if uint64(index) < o.MaxRequests%uint64(o.Threads) {
+		w.left++
+	}
+	return w, nil
+}
+
+func (w *worker) add(fd, request int) error {
+	w.conns = append(w.conns, conn{fd: fd, request: request, buf: make([]byte, answerRoom)})
+	w.open++
+	return w.poller.add(fd, len(w.conns)-1)
+}
+
+func (w *worker) close() {
+	for i := range w.conns {
+		if w.conns[i].fd >= 0 {
+			_ = unix.Close(w.conns[i].fd)
+			w.conns[i].fd = -1
+		}
+	}
+	w.poller.close()
+}
+
+// run sends until the time is up, then takes in the answers that are outstanding.
+func (w *worker) run(began time.Time) error {
+	w.began = began
+	for i := range w.conns {
+		w.begin(i, w.now())
+	}
+	ready := make([]int, 0, len(w.conns))
+	for w.open > 0 && w.busy > 0 {
+		now := w.now()
+		if w.ctx.Err() != nil {
+			w.until = min(w.until, now)
+		}
+		if now > w.until+w.o.Patience {
+			break
+		}
+		var err error
+		if ready, err = w.poller.wait(int(wakeEvery.Milliseconds()), ready[:0]); err != nil {
+			return err
+		}
+		for _, i := range ready {
+			w.serve(i)
+		}
+	}
+	if w.busy > 0 {
+		w.fault(fmt.Errorf("%d requests are still without an answer", w.busy))
+	}
+	w.result.Elapsed = max(0, min(w.now(), w.until)-w.from)
+	return nil
+}
+
+func (w *worker) now() time.Duration { return time.Since(w.began) }
+
+// begin sends the connection's request, unless the load is over.
+func (w *worker) begin(i int, now time.Duration) {
+	if w.left == 0 || now >= w.until {
+		return
+	}
+	w.left--
+	w.busy++
+	c := &w.conns[i]
+	c.active, c.at, c.sent, c.n, c.head = true, now, 0, 0, head{}
+	w.send(i)
+}
+
+func (w *worker) send(i int) {
+	c := &w.conns[i]
+	request := w.o.Requests[c.request]
+	for c.sent < len(request) {
+		n, err := unix.Write(c.fd, request[c.sent:])
+		if again(err) {
+			w.poller.sending(i, true)
+			return
+		}
+		if err != nil {
+			w.lose(i, err)
+			return
+		}
+		c.sent += n
+	}
+	w.poller.sending(i, false)
+}
+
+// serve does what a connection with news lets it do.
+func (w *worker) serve(i int) {
+	c := &w.conns[i]
+	if c.fd < 0 {
+		return
+	}
+	if c.active && c.sent < len(w.o.Requests[c.request]) {
+		w.send(i)
+	}
+	for c.fd >= 0 {
+		if c.n == len(c.buf) {
+			c.buf = append(c.buf, make([]byte, len(c.buf))...)
+		}
+		n, err := unix.Read(c.fd, c.buf[c.n:])
+		if again(err) {
+			return
+		}
+		if err == nil && n == 0 {
+			err = io.EOF
+		}
+		if err != nil {
+			w.lose(i, err)
+			return
+		}
+		full := n == len(c.buf)-c.n
+		c.n += n
+		if done := w.received(i); done || !full {
+			return // all that was there has been read
+		}
+	}
+}
+
+// received looks at what has come; it reports whether the answer is complete.
+func (w *worker) received(i int) bool {
+	c := &w.conns[i]
+	if !c.active {
+		w.lose(i, fmt.Errorf("%w: it answers what was not asked", ErrResponse))
+		return true
+	}
+	if c.head.size == 0 {
+		h, ok, err := readHead(c.buf[:c.n])
+		if err != nil {
+			w.lose(i, err)
+			return true
+		}
+		if !ok {
+			return false
+		}
+		c.head = h
+	}
+	if c.n < c.head.size+c.head.body {
+		return false
+	}
+	now := w.now()
+	w.answered(c, now)
+	w.begin(i, now)
+	return true
+}
+
+func (w *worker) answered(c *conn, now time.Duration) {
+	c.active = false
+	w.busy--
+	w.result.Total++
+	switch {
+	case c.n > c.head.size+c.head.body:
+		w.fault(fmt.Errorf("%w: %d bytes too many", ErrResponse, c.n-c.head.size-c.head.body))
+	case c.head.status != http.StatusOK:
+		w.fault(fmt.Errorf("status %d: %s", c.head.status, c.buf[c.head.size:min(c.n, c.head.size+200)]))
+	default:
+		if !c.checked && w.o.Check != nil {
+			if err := w.o.Check(c.request, c.head.status, c.buf[c.head.size:c.n]); err != nil {
+				w.fault(err)
+			}
+		}
+		c.checked = true
+		if now >= w.from && now < w.until {
+			w.result.Answers++
+			w.result.Latency.Record(now - c.at)
+		}
+	}
+}
+
+// lose gives up a connection. That a server closes one on which nothing is
+// outstanding is no fault.
+func (w *worker) lose(i int, err error) {
+	c := &w.conns[i]
+	w.poller.remove(c.fd, i)
+	_ = unix.Close(c.fd)
+	c.fd = -1
+	w.open--
+	if !c.active {
+		if !errors.Is(err, io.EOF) {
+			w.fault(fmt.Errorf("connection lost: %w", err))
+		}
+		return
+	}
+	c.active = false
+	w.busy--
+	w.fault(fmt.Errorf("connection lost: %w", err))
+}
+
+func (w *worker) fault(err error) {
+	w.result.Errors++
+	if w.result.First == nil {
+		w.result.First = err
+	}
+}
