@@ -42,7 +42,7 @@ onnxruntime: ## Bring ONNX Runtime's library; ONNXRUNTIME_ARCHIVE=path-or-URL sa
 .PHONY: test
 test: onnxruntime ## Run all tests; TESTFLAGS="-run=Name -v" and PKG=./scheduler narrow it down.
 	scripts/onnxruntime_test.sh
-	go test -race -shuffle=on $(TESTFLAGS) $(or $(PKG),./...)
+	go test -race -shuffle=on -timeout=5m $(TESTFLAGS) $(or $(PKG),./...)
 
 .PHONY: lint
 lint: $(GOLANGCI) ## Run the linters, and check that sources are formatted and go.mod is tidy.

@@ -52,16 +52,45 @@ func run(args []string) int {
 		fmt.Fprintf(os.Stderr, "galatea: %v: see galatea --help\n", err)
 		return 2
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := untilSignal()
 	defer stop()
-	// The first signal asks for a shutdown; from then on signals do what they do to
-	// any program, so that a second one ends it at once.
-	context.AfterFunc(ctx, stop)
 	parsed.BindTo(ctx, (*context.Context)(nil))
 	if err := parsed.Run(); err != nil {
 		return complain(err)
 	}
 	return 0
+}
+
+// untilSignal returns a context that ends with the first signal to end. By then
+// signals do again what they do to any program, so a second one ends it at once.
+func untilSignal() (ctx context.Context, stop func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	over, done := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(done)
+		select {
+		case <-over:
+			return
+		case <-signals:
+		}
+		signal.Stop(signals)
+		select {
+		case second := <-signals: // it came before the stop
+			if process, err := os.FindProcess(os.Getpid()); err == nil {
+				_ = process.Signal(second)
+			}
+		default:
+		}
+		cancel()
+	}()
+	return ctx, func() {
+		close(over)
+		<-done
+		signal.Stop(signals)
+		cancel()
+	}
 }
 
 // errFailed ends a command that has said already what is wrong.

@@ -4,11 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"path/filepath"
 	"runtime"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"go.opentelemetry.io/otel/trace"
@@ -35,10 +35,14 @@ type Loader struct {
 // Load is a repository.Loader.
 func (l *Loader) Load(ctx context.Context, d repository.Desired, phase func(repository.State)) (repository.Servable, error) {
 	began := time.Now()
-	file, resolved, err := l.read(d)
-	if unread := (*fs.PathError)(nil); errors.As(err, &unread) {
-		return nil, err
+	file, err := onnxfile.Read(d.File)
+	if system := syscall.Errno(0); errors.As(err, &system) {
+		return nil, err // the disk may do better the next time
 	}
+	if err != nil {
+		return nil, repository.Terminal(err)
+	}
+	resolved, err := l.resolve(d, file)
 	if err != nil {
 		return nil, repository.Terminal(err)
 	}
@@ -71,28 +75,23 @@ func (l *Loader) Load(ctx context.Context, d repository.Desired, phase func(repo
 	return s, nil
 }
 
-// read reads what can be known without the runtime.
-func (l *Loader) read(d repository.Desired) (*onnxfile.File, *config.Resolved, error) {
-	file, err := onnxfile.Read(d.File)
-	if err != nil {
-		return nil, nil, err
-	}
+// resolve says how a file is served, as far as that can be known without the runtime.
+func (l *Loader) resolve(d repository.Desired, file *onnxfile.File) (*config.Resolved, error) {
 	if err := file.CheckOpsets(); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	if err := file.CheckExternal(filepath.Dir(d.File)); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	signature, err := file.Signature()
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	var defaults config.Defaults
 	if l.Defaults != nil {
 		defaults = l.Defaults()
 	}
-	resolved, err := config.Complete(d.Config, signature, defaults)
-	return file, resolved, err
+	return config.Complete(d.Config, signature, defaults)
 }
 
 // artifact says how the model is opened. Instances share the processors that this

@@ -61,6 +61,8 @@ var fences = []fence{
 	{"github.com/alecthomas/kong", []string{"cmd/galatea"}, nil, "flags end in cmd"},
 	{"google.golang.org/protobuf/encoding/protowire", []string{"internal/onnxfile", "internal/onnxtest"}, nil, "only .onnx files are protobuf"},
 
+	{"google.golang.org/protobuf/proto", nil, []string{"internal/telemetry"}, "a collector in a test reads what was exported"},
+	{"go.opentelemetry.io/proto/otlp", nil, []string{"internal/telemetry"}, "a collector in a test reads what was exported"},
 	{"go.opentelemetry.io/otel", []string{"internal/telemetry"}, []string{"*"}, "the SDK and its exporters are started in one place; others are handed a Tracer"},
 	{"go.opentelemetry.io/otel/trace", []string{"cmd/galatea", "gateway", "internal/app", "internal/telemetry", "scheduler"}, []string{"*"}, "the API alone"},
 	{"go.opentelemetry.io/otel/attribute", []string{"gateway", "internal/telemetry", "scheduler"}, []string{"*"}, "the API alone"},

@@ -221,12 +221,20 @@ func TestWatcherFollowsTheFolders(t *testing.T) {
 		{"new folders -> grown", []string{a, b, b}, true, 2},
 		{"the same -> not grown", []string{b, a}, false, 2},
 		{"one that is not there -> not grown", []string{a, b, missing}, false, 2},
+		{"one that is there by now -> grown", []string{a, b, missing}, true, 3},
+		{"one that is gone again -> not grown", []string{a, b}, false, 2},
 		{"a link to one of them -> grown once", []string{a, b, link}, true, 2},
 		{"the link again -> not grown", []string{a, b, link}, false, 2},
 		{"without what it leads to -> not grown", []string{b, link}, false, 2},
 		{"fewer", []string{b}, false, 1},
 		{"none", nil, false, 0},
 	} {
+		switch row.name {
+		case "one that is there by now -> grown":
+			must(t, os.Mkdir(missing, 0o755))
+		case "one that is gone again -> not grown":
+			must(t, os.Remove(missing))
+		}
 		if grown := s.watch.want(row.dirs); grown != row.grown {
 			t.Errorf("%s: grown %v", row.name, grown)
 		}
