@@ -25,10 +25,11 @@ type loop struct {
 	misses   int       // scans that failed since the last good one
 	nextScan time.Time // after one that failed; zero: none is due
 
-	desired     []Desired // as the source says
-	taken       bool      // a scan has succeeded
-	wanted      []Desired // what of desired is asked for and not a newcomer
-	newcomers   []Desired // models that another repository serves
+	desired     []Desired        // as the source says
+	taken       bool             // a scan has succeeded
+	wanted      []Desired        // what of desired is asked for and not a newcomer
+	newcomers   []Desired        // models that another repository serves
+	refused     map[refusal]bool // what has been logged
 	generations []*generation
 	retiring    []*generation // draining, to be retired once a table without them is out
 	unloaded    map[key]bool  // versions that served, were unloaded, and still have their files
@@ -170,6 +171,7 @@ func (l *loop) reconcile(ctx context.Context, now time.Time) {
 		}
 	}
 	l.wanted, l.newcomers = separate(l.want(), have)
+	l.complain()
 	for _, a := range plan(l.wanted, have, Budget{Loads: free}, now) {
 		l.act(ctx, a)
 	}

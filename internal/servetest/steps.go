@@ -159,7 +159,7 @@ func (s *script) copySlowly(st step) error {
 // serve starts the server with flags that are named like those of galatea serve.
 func (s *script) serve(st step) error {
 	o := Options{Backend: s.backend}
-	var pollSecs int
+	var pollSecs, verbose int
 	var maxInput int64
 	flags := flag.NewFlagSet("serve", flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
@@ -179,6 +179,7 @@ func (s *script) serve(st step) error {
 	flags.StringVar(&o.DefaultModelName, "default-model-name", "", "")
 	flags.IntVar(&pollSecs, "repository-poll-secs", 0, "")
 	flags.Int64Var(&maxInput, "http-max-input-size", 0, "")
+	flags.IntVar(&verbose, "log-verbose", 0, "")
 	flags.BoolVar(&o.ExitOnError, "exit-on-error", false, "")
 	flags.BoolVar(&o.StrictReadiness, "strict-readiness", false, "")
 	flags.DurationVar(&o.ShutdownDelay, "shutdown-delay", 0, "")
@@ -195,6 +196,7 @@ func (s *script) serve(st step) error {
 		if pollSecs > 0 {
 			c.Repository.Poll = time.Duration(pollSecs) * time.Second
 		}
+		c.Log.Verbose = max(c.Log.Verbose, verbose)
 		if maxInput > 0 {
 			c.HTTP.MaxInputSize = config.Size(maxInput)
 		}
