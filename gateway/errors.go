@@ -39,8 +39,7 @@ var statuses = []struct {
 
 // statusOf returns an error's HTTP status; 500 for one that is in no row.
 func statusOf(err error) int {
-	var w *wireError
-	if errors.As(err, &w) {
+	if w, own := errors.AsType[*wireError](err); own {
 		return w.status
 	}
 	for _, row := range statuses {
@@ -132,8 +131,9 @@ func reply(c *gin.Context, status int, body []byte) {
 	h := c.Writer.Header()
 	h.Set("Content-Type", "application/json")
 	h.Set("Content-Length", strconv.Itoa(len(body)))
+	_ = expectReader(c, len(body)) // the caller may be gone; there is nobody to tell
 	c.Writer.WriteHeader(status)
-	_, _ = c.Writer.Write(body) // the caller may be gone; there is nobody to tell
+	_, _ = c.Writer.Write(body) // so here
 }
 
 // marshal writes a value as JSON, for people: < and > stay as they are.

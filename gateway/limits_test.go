@@ -125,8 +125,16 @@ func TestAnswersAreCompressedOnDemand(t *testing.T) {
 	body := inputs(x("[64,4]", "FP32", "["+strings.Repeat("0.123456,", 255)+"1]"))
 	plain := s.Post("/v2/models/scale/infer", body)
 	for _, tt := range []struct{ accept, encoding string }{
-		{"gzip", "gzip"}, {"deflate", "deflate"}, {"deflate;q=0.5, gzip;q=0.8", "gzip"}, {"gzip;q=0.1,deflate;q=0.2", "deflate"},
-		{"gzip;q=0", ""}, {"br", ""}, {"identity, gzip;q=0.5", ""}, {"", ""}, {"gzip;q=much", ""}, {" GZIP ", "gzip"},
+		{"gzip", "gzip"},
+		{"deflate", "deflate"},
+		{"deflate;q=0.5, gzip;q=0.8", "gzip"},
+		{"gzip;q=0.1,deflate;q=0.2", "deflate"},
+		{"gzip;q=0", ""},
+		{"br", ""},
+		{"identity, gzip;q=0.5", ""},
+		{"", ""},
+		{"gzip;q=much", ""},
+		{" GZIP ", "gzip"},
 	} {
 		reply, err := s.Do(t.Context(), servetest.Request{Path: "/v2/models/scale/infer", Body: []byte(body), Header: map[string]string{"Accept-Encoding": tt.accept}})
 		if err != nil {

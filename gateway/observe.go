@@ -1,8 +1,10 @@
 package gateway
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
 	"runtime/debug"
 	"sync"
@@ -16,7 +18,7 @@ import (
 // panicked answers a request whose handler panicked. http.ErrAbortHandler is passed
 // on: it is the way to drop a connection.
 func (g *Gateway) panicked(c *gin.Context, p any) {
-	if p == http.ErrAbortHandler {
+	if err, is := p.(error); is && errors.Is(err, http.ErrAbortHandler) {
 		panic(p)
 	}
 	g.o.Log.Error("panic in a handler", slog.String("path", c.Request.URL.Path), slog.String("err", fmt.Sprint(p)), slog.String("stack", string(debug.Stack())))
@@ -73,11 +75,7 @@ func (r *requestCounts) add(route string, status int) {
 func (g *Gateway) Requests() map[RouteStatus]uint64 {
 	g.requests.mu.Lock()
 	defer g.requests.mu.Unlock()
-	counts := make(map[RouteStatus]uint64, len(g.requests.counts))
-	for k, n := range g.requests.counts {
-		counts[k] = n
-	}
-	return counts
+	return maps.Clone(g.requests.counts)
 }
 
 // InflightBytes returns the bytes of request bodies that are held at the moment.

@@ -162,7 +162,10 @@ func (d *decoder) request(j *requestJSON, ref infer.Ref) (parsed, error) {
 	if err := d.fill(*j.Inputs, req.Inputs); err != nil {
 		return parsed{}, err
 	}
-	return p, p.outputs(j.Outputs)
+	if err := p.outputs(j.Outputs); err != nil {
+		return parsed{}, err
+	}
+	return p, nil
 }
 
 // input reads all but the data.

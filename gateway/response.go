@@ -91,8 +91,7 @@ func sendResponse(c *gin.Context, resp *infer.Response, id string, w wanted) err
 	} else {
 		h.Set("Content-Type", "application/json")
 	}
-	deadline := time.Now().Add(senderGrace + time.Duration(total/slowestSender)*time.Second)
-	if err := http.NewResponseController(c.Writer).SetWriteDeadline(deadline); err != nil && !errors.Is(err, http.ErrNotSupported) {
+	if err := expectReader(c, total); err != nil {
 		return err
 	}
 	encoding := ""
@@ -112,6 +111,16 @@ func sendResponse(c *gin.Context, resp *infer.Response, id string, w wanted) err
 	h.Set("Content-Length", strconv.Itoa(total))
 	writeParts(c.Writer, head, resp, w)
 	return nil
+}
+
+// expectReader gives the reader of an answer the time that the sender of a body gets.
+func expectReader(c *gin.Context, size int) error {
+	deadline := time.Now().Add(senderGrace + time.Duration(size/slowestSender)*time.Second)
+	err := http.NewResponseController(c.Writer).SetWriteDeadline(deadline)
+	if errors.Is(err, http.ErrNotSupported) {
+		return nil // not a network connection
+	}
+	return err
 }
 
 // responseGuess is room for the JSON part of most binary answers.

@@ -95,6 +95,7 @@ func answer(t *testing.T, conn net.Conn, began time.Time) (status int, text stri
 		t.Fatal(err)
 	}
 	after = time.Since(began)
+	defer resp.Body.Close()
 	body, err := io.ReadAll(resp.Body)
 	if err != nil {
 		t.Fatal(err)

@@ -147,8 +147,10 @@ func TestPlan(t *testing.T) {
 		{"new files of the newest failed -> it serves on, and nothing stands in", latest, "1=x, 2=b", "2=a ready, 2=b failed", ""},
 		{"all refused -> what serves stays", latest, "1=a, 2=b wrong", "1=a refused, 3=c ready", ""},
 		{"no version left in the folder -> what serves stays", latest, "0= wrong", "1=a ready", ""},
-		{"model not wanted -> everything is drained", latest, "", "1=a ready, 2=b ready, 3=c loading, 4=d pending, 5=e failed, 6=f refused",
-			"drain 1=a, drain 2=b, cancel 3=c, cancel 4=d, forget 5=e, forget 6=f"},
+		{
+			"model not wanted -> everything is drained", latest, "", "1=a ready, 2=b ready, 3=c loading, 4=d pending, 5=e failed, 6=f refused",
+			"drain 1=a, drain 2=b, cancel 3=c, cancel 4=d, forget 5=e, forget 6=f",
+		},
 		{"already on its way out -> left alone", latest, "", "1=a draining, 2=b closing, 3=c cancelled", ""},
 		{"wanted again while it drains -> loaded anew", latest, "1=a", "1=a draining", "load 1=a"},
 		{"wanted again while its load is being cancelled -> waits for that", latest, "1=a", "1=a cancelled", ""},

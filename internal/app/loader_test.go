@@ -147,12 +147,18 @@ func TestHowAModelIsOpened(t *testing.T) {
 		{"by default one instance with all processors", "", []backend.Device{cpu}, backend.Options{IntraOpThreads: procs}},
 		{"several instances share them", "instance_group: [{count: 2, kind: KIND_CPU}]", []backend.Device{cpu, cpu}, backend.Options{IntraOpThreads: max(1, procs-1)}},
 		{"more instances than processors have one thread each", "instance_group: [{count: 500}]", slices.Repeat([]backend.Device{cpu}, 500), backend.Options{IntraOpThreads: 1}},
-		{"what the file says counts", "parameters: {intra_op_thread_count: 7, inter_op_thread_count: 3, execution_mode: 1, enable_mem_arena: 0, enable_mem_pattern: 0}\noptimization: {graph: {level: 1}}",
-			[]backend.Device{cpu}, backend.Options{IntraOpThreads: 7, InterOpThreads: 3, Parallel: true, NoArena: true, NoMemPattern: true, GraphLevel: 1}},
+		{
+			"what the file says counts", "parameters: {intra_op_thread_count: 7, inter_op_thread_count: 3, execution_mode: 1, enable_mem_arena: 0, enable_mem_pattern: 0}\noptimization: {graph: {level: 1}}",
+			[]backend.Device{cpu},
+			backend.Options{IntraOpThreads: 7, InterOpThreads: 3, Parallel: true, NoArena: true, NoMemPattern: true, GraphLevel: 1},
+		},
 		{"GPUs that are named, each with all its instances", "instance_group: [{count: 2, kind: KIND_GPU, gpus: [0, 3]}]", []backend.Device{gpu(0), gpu(3), gpu(0), gpu(3)}, backend.Options{IntraOpThreads: max(1, procs-3)}},
 		{"a GPU that is not named is the first", "instance_group: [{kind: KIND_GPU}]", []backend.Device{gpu(0)}, backend.Options{IntraOpThreads: procs}},
-		{"an accelerator has CUDA behind it", "instance_group: [{kind: KIND_GPU}]\noptimization: {execution_accelerators: {gpu_execution_accelerator: [{name: tensorrt, parameters: {precision_mode: FP16}}]}}",
-			[]backend.Device{gpu(0)}, backend.Options{IntraOpThreads: procs, Providers: []backend.Provider{{Name: "tensorrt"}, {Name: "cuda"}}}},
+		{
+			"an accelerator has CUDA behind it", "instance_group: [{kind: KIND_GPU}]\noptimization: {execution_accelerators: {gpu_execution_accelerator: [{name: tensorrt, parameters: {precision_mode: FP16}}]}}",
+			[]backend.Device{gpu(0)},
+			backend.Options{IntraOpThreads: procs, Providers: []backend.Provider{{Name: "tensorrt"}, {Name: "cuda"}}},
+		},
 		{"memory is given back", "parameters: {memory.enable_memory_arena_shrinkage: \"cpu:0\"}", []backend.Device{cpu}, backend.Options{IntraOpThreads: procs, RunEntries: map[string]string{"memory.enable_memory_arena_shrinkage": "cpu:0"}}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -31,7 +31,7 @@ type echoPart struct {
 	ended  chan error
 }
 
-func startEcho(_ context.Context, setup json.RawMessage) (part, any, error) {
+func startEcho(ctx context.Context, setup json.RawMessage) (part, any, error) {
 	var answers echoSetup
 	if err := json.Unmarshal(setup, &answers); err != nil {
 		return nil, nil, err
@@ -55,7 +55,7 @@ func startEcho(_ context.Context, setup json.RawMessage) (part, any, error) {
 		c.Header(headerLength, answer.Header)
 		c.Data(http.StatusOK, answer.Type, answer.Body)
 	})
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, nil, err
 	}

@@ -61,7 +61,7 @@ func startGateway(ctx context.Context, setup json.RawMessage) (part, any, error)
 			return nil, nil, errors.Join(fmt.Errorf("%s/%d is %s: %s", status.Name, status.Version, status.State, status.Reason), p.close())
 		}
 	}
-	size, err := resident()
+	size, err := resident(ctx)
 	if err != nil {
 		return nil, nil, errors.Join(err, p.close())
 	}

@@ -40,8 +40,9 @@ func main() {
 		os.Exit(exit(err))
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
-	os.Exit(exit(run(ctx, s)))
+	code := exit(run(ctx, s))
+	stop()
+	os.Exit(code)
 }
 
 func exit(err error) int {

@@ -133,7 +133,6 @@ func (r *rounds) ratios(n int, c cell) []float64 {
 
 func (r *rounds) point(n int, c cell) point {
 	g, e := r.gateway[n], r.echo[n]
-	each := func(all []phase, f func(phase) float64) float64 { return medianOf(all, f) }
 	per := func(f func(phase) float64) func(phase) float64 {
 		return func(p phase) float64 { return f(p) / float64(max(1, p.Total)) }
 	}
@@ -145,12 +144,12 @@ func (r *rounds) point(n int, c cell) point {
 	mallocs := per(func(p phase) float64 { return float64(p.Server.Mallocs) })
 	size := per(func(p phase) float64 { return float64(p.Server.Bytes) })
 	return point{
-		Connections: n, E: each(e, rate), G: each(g, rate), Ratio: median(r.ratios(n, c)),
-		P50: each(g, p50), P95: each(g, func(p phase) float64 { return micros(p.P95) }), P99: each(g, p99),
-		P999: each(g, func(p phase) float64 { return micros(p.P999) }), EchoP50: each(e, p50), EchoP99: each(e, p99),
-		Rows: each(g, func(p phase) float64 { return p.Rows }), CPU: each(g, cpu), EchoCPU: each(e, cpu),
-		ClientCPU: each(g, clientCPU), EchoClient: each(e, clientCPU),
-		Allocs: each(g, mallocs), EchoAllocs: each(e, mallocs), Bytes: each(g, size), EchoBytes: each(e, size),
+		Connections: n, E: medianOf(e, rate), G: medianOf(g, rate), Ratio: median(r.ratios(n, c)),
+		P50: medianOf(g, p50), P95: medianOf(g, func(p phase) float64 { return micros(p.P95) }), P99: medianOf(g, p99),
+		P999: medianOf(g, func(p phase) float64 { return micros(p.P999) }), EchoP50: medianOf(e, p50), EchoP99: medianOf(e, p99),
+		Rows: medianOf(g, func(p phase) float64 { return p.Rows }), CPU: medianOf(g, cpu), EchoCPU: medianOf(e, cpu),
+		ClientCPU: medianOf(g, clientCPU), EchoClient: medianOf(e, clientCPU),
+		Allocs: medianOf(g, mallocs), EchoAllocs: medianOf(e, mallocs), Bytes: medianOf(g, size), EchoBytes: medianOf(e, size),
 	}
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"os"
 	"os/exec"
@@ -45,7 +46,7 @@ func processCPU() (time.Duration, error) {
 
 // resident is the memory of this process that is in RAM, in bytes: as Linux's
 // status file says, elsewhere as ps does.
-func resident() (int64, error) {
+func resident(ctx context.Context) (int64, error) {
 	if status, err := os.ReadFile("/proc/self/status"); err == nil {
 		for line := range bytes.Lines(status) {
 			if value, ok := bytes.CutPrefix(line, []byte("VmRSS:")); ok {
@@ -54,7 +55,7 @@ func resident() (int64, error) {
 			}
 		}
 	}
-	out, err := exec.Command("ps", "-o", "rss=", "-p", strconv.Itoa(os.Getpid())).Output()
+	out, err := exec.CommandContext(ctx, "ps", "-o", "rss=", "-p", strconv.Itoa(os.Getpid())).Output()
 	if err != nil {
 		return 0, fmt.Errorf("ask ps for the resident size: %w", err)
 	}

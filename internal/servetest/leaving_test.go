@@ -116,7 +116,7 @@ func TestACallerWhoLeavesFreesItsPlaceAndStopsItsRun(t *testing.T) {
 }
 
 func TestAFullQueueAndALongWaitAreAnswered(t *testing.T) {
-	s := slowServer(t, servetest.Options{}, "dynamic_batching: {default_queue_policy: {max_queue_size: 1, default_timeout_microseconds: 1000000, allow_timeout_override: true}}\n")
+	s := slowServer(t, servetest.Options{}, "dynamic_batching: {default_queue_policy: {max_queue_size: 1, default_timeout_microseconds: 2000000, allow_timeout_override: true}}\n")
 	leave, first := begin(t, s, products(forever))
 	running(t, s)
 	_, second := begin(t, s, products(1))

@@ -154,7 +154,9 @@ func (s *Server) Stop() error {
 	select {
 	case <-s.ended:
 	default:
-		s.checkBodies()
+		if s.App.MetricsAddr() != "" {
+			s.checkBodies()
+		}
 	}
 	s.client.CloseIdleConnections()
 	s.cancel()

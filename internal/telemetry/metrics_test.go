@@ -1,8 +1,10 @@
 package telemetry_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/url"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -128,17 +130,32 @@ func TestMetricsAreRightAfterKnownTraffic(t *testing.T) {
 // Whatever a folder is called, the metrics of the others can be read.
 func TestMetricsOfModelsWithOddNames(t *testing.T) {
 	root := t.TempDir()
-	for _, name := range []string{"fine", `qu"ote`, "back\\slash", "new\nline", "\xff\xfe", "ünï", "a=b,c{d}"} {
+	names := []string{"fine", `qu"ote`, "back\\slash", "new\nline", "ünï", "a=b,c{d}", "a b+c%20"}
+	for _, name := range append(names, "\xff\xfe") {
 		onnxtest.Version(t, root, name, 1, onnxtest.Scale(2))
 	}
 	s := servetest.Start(t, servetest.Options{Repositories: []string{root}})
 	s.Ready()
+	for _, name := range names {
+		if err := servetest.Contains(s.Get("/v2/models/"+url.PathEscape(name)).Body, fmt.Sprintf(`{"name":%s}`, quoted(t, name))); err != nil {
+			t.Errorf("%q: %v", name, err)
+		}
+	}
 	got := scrape(t, s)
 	for _, name := range []string{`"fine"`, `"qu\"ote"`, `"ünï"`} {
 		if _, there := got["nv_inference_count{model="+name+`,version="1"}`]; !there {
 			t.Errorf("no metrics of %s", name)
 		}
 	}
+}
+
+func quoted(t *testing.T, s string) []byte {
+	t.Helper()
+	text, err := json.Marshal(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
 }
 
 func TestMetricsOfAVersionGoWithIt(t *testing.T) {

@@ -21,8 +21,11 @@ func TestLayouts(t *testing.T) {
 		{"a config in the root -> the root is a model", []string{"config.yaml", "1/other.onnx"}, []string{"models/1"}},
 		{"a config and no version folder in the root -> version 1", []string{"config.yaml", "other.onnx"}, []string{"models/1"}},
 		{"a stray model file beside models -> ignored", []string{"a/1/model.onnx", "model.onnx"}, []string{"a/1"}},
-		{"a stray version folder beside models -> a model without versions", []string{"1/model.onnx", "a/1/model.onnx"},
-			[]string{"1: no version folder in ROOT/1: put the model into 1/1/model.onnx", "a/1"}},
+		{
+			"a stray version folder beside models -> a model without versions",
+			[]string{"1/model.onnx", "a/1/model.onnx"},
+			[]string{"1: no version folder in ROOT/1: put the model into 1/1/model.onnx", "a/1"},
+		},
 		{"names with a dot in front -> ignored", []string{".tmp/1/model.onnx", "a/1/model.onnx", "a/.2/model.onnx", ".config.yaml"}, []string{"a/1"}},
 		{"a volume's lost+found -> ignored", []string{"lost+found/x", "a/1/model.onnx"}, []string{"a/1"}},
 		{"files beside models -> ignored", []string{"README.md", "a/1/model.onnx", "a/labels.txt"}, []string{"a/1"}},
@@ -66,14 +69,29 @@ func TestLayoutStays(t *testing.T) {
 		add    []string
 		want   []string
 	}{
-		{"the only version is removed while the next one is copied", []string{"1/model.onnx"}, []string{"1"}, []string{"2/weights.bin"},
-			[]string{"models/2: no file model.onnx in ROOT/2: a version's folder holds its model under this name"}},
-		{"the bare file is removed while its weights stay", []string{"model.onnx", "weights/w.bin"}, []string{"model.onnx"}, nil,
-			[]string{"models/1: no file model.onnx in ROOT: a version's folder holds its model under this name"}},
+		{
+			"the only version is removed while the next one is copied",
+			[]string{"1/model.onnx"},
+			[]string{"1"},
+			[]string{"2/weights.bin"},
+			[]string{"models/2: no file model.onnx in ROOT/2: a version's folder holds its model under this name"},
+		},
+		{
+			"the bare file is removed while its weights stay",
+			[]string{"model.onnx", "weights/w.bin"},
+			[]string{"model.onnx"},
+			nil,
+			[]string{"models/1: no file model.onnx in ROOT: a version's folder holds its model under this name"},
+		},
 		{"a model file is dropped beside models", []string{"a/1/model.onnx"}, nil, []string{"model.onnx"}, []string{"a/1"}},
 		{"a config is dropped beside models", []string{"a/1/model.onnx"}, nil, []string{"config.yaml"}, []string{"a/1"}},
-		{"a version is dropped beside models", []string{"a/1/model.onnx"}, nil, []string{"2/model.onnx"},
-			[]string{"2: no version folder in ROOT/2: put the model into 2/1/model.onnx", "a/1"}},
+		{
+			"a version is dropped beside models",
+			[]string{"a/1/model.onnx"},
+			nil,
+			[]string{"2/model.onnx"},
+			[]string{"2: no version folder in ROOT/2: put the model into 2/1/model.onnx", "a/1"},
+		},
 		{"a root that was a model gets models", []string{"1/model.onnx"}, []string{"1"}, []string{"a/1/model.onnx"}, []string{"a/1"}},
 	} {
 		t.Run(row.name, func(t *testing.T) {

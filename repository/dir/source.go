@@ -86,8 +86,7 @@ func New(roots []string, o Options) (*Source, error) {
 
 // reason is a file system's error without the path, which the caller names.
 func reason(err error) error {
-	var pathError *fs.PathError
-	if errors.As(err, &pathError) {
+	if pathError, ok := errors.AsType[*fs.PathError](err); ok {
 		return pathError.Err
 	}
 	return err
