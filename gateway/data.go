@@ -3,7 +3,6 @@ package gateway
 import (
 	"encoding/json"
 	"errors"
-	"strings"
 
 	"galatea/infer"
 	"galatea/internal/jsontensor"
@@ -93,23 +92,26 @@ func (d *decoder) text(i int) []byte {
 
 // checkSource refuses an input without data, or with two kinds of it.
 func checkSource(parameters map[string]json.RawMessage, text []byte) error {
-	var set []string
-	if text != nil {
-		set = append(set, "'data'")
+	binary, shared := parameters["binary_data_size"] != nil, parameters["shared_memory_region"] != nil
+	switch {
+	case (text != nil) != binary && !shared:
+		return nil
+	case text == nil && !binary && shared:
+		return unsupported("Client shared memory is disabled. Send the tensor's bytes in the request instead.")
 	}
-	for _, name := range []string{"binary_data_size", "shared_memory_region"} {
-		if parameters[name] != nil {
-			set = append(set, "'"+name+"'")
+	what := ""
+	for _, field := range []struct {
+		set  bool
+		name string
+	}{{text != nil, " 'data'"}, {binary, " 'binary_data_size'"}, {shared, " 'shared_memory_region'"}} {
+		if field.set {
+			what += field.name
 		}
 	}
-	what := "no field is set"
-	switch {
-	case len(set) > 1:
-		what = "set " + strings.Join(set, " ")
-	case len(set) == 1 && parameters["shared_memory_region"] != nil:
-		return unsupported("Client shared memory is disabled. Send the tensor's bytes in the request instead.")
-	case len(set) == 1:
-		return nil
+	if what == "" {
+		what = "no field is set"
+	} else {
+		what = "set" + what
 	}
 	return badRequest("Input must set only one of the following fields: 'data', 'binary_data_size' in 'parameters', 'shared_memory_region' in 'parameters'. But %s", what)
 }

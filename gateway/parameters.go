@@ -10,35 +10,43 @@ import (
 	"time"
 )
 
-// parameters reads the request's own parameters.
+// parameters reads the request's own parameters. Of several that are wrong, the first
+// by name is reported.
 func (p *parsed) parameters(all map[string]json.RawMessage) error {
-	for _, name := range slices.Sorted(maps.Keys(all)) {
-		raw := all[name]
-		var err error
-		switch name {
-		case "priority":
-			p.req.Priority, err = uintParameter(name, raw)
-		case "timeout":
-			var us uint64
-			us, err = uintParameter(name, raw)
-			p.req.Timeout = time.Duration(min(us, math.MaxInt64/1000)) * time.Microsecond
-		case "binary_data_output":
-			p.wanted.rest, err = boolParameter(name, raw)
-		case "sequence_start":
-			p.req.Sequence.Start, err = boolParameter(name, raw)
-		case "sequence_end":
-			p.req.Sequence.End, err = boolParameter(name, raw)
-		case "sequence_id":
-			p.req.Sequence.ID, err = sequenceID(raw)
-		case "headers":
-		default:
-			err = custom(name, raw)
+	if len(all) == 1 { // usually binary_data_output
+		for name, raw := range all {
+			return p.parameter(name, raw)
 		}
-		if err != nil {
+	}
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		if err := p.parameter(name, all[name]); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func (p *parsed) parameter(name string, raw json.RawMessage) (err error) {
+	switch name {
+	case "priority":
+		p.req.Priority, err = uintParameter(name, raw)
+	case "timeout":
+		var us uint64
+		us, err = uintParameter(name, raw)
+		p.req.Timeout = time.Duration(min(us, math.MaxInt64/1000)) * time.Microsecond
+	case "binary_data_output":
+		p.wanted.rest, err = boolParameter(name, raw)
+	case "sequence_start":
+		p.req.Sequence.Start, err = boolParameter(name, raw)
+	case "sequence_end":
+		p.req.Sequence.End, err = boolParameter(name, raw)
+	case "sequence_id":
+		p.req.Sequence.ID, err = sequenceID(raw)
+	case "headers":
+	default:
+		err = custom(name, raw)
+	}
+	return err
 }
 
 func uintParameter(name string, raw json.RawMessage) (uint64, error) {

@@ -113,9 +113,10 @@ func sendResponse(c *gin.Context, resp *infer.Response, id string, w wanted) err
 	return nil
 }
 
-// expectReader gives the reader of an answer the time that the sender of a body gets.
+// expectReader gives the reader of an answer the time that the sender of a body gets,
+// and as much again, since what is left of a body is read before its answer is sent.
 func expectReader(c *gin.Context, size int) error {
-	deadline := time.Now().Add(senderGrace + time.Duration(size/slowestSender)*time.Second)
+	deadline := time.Now().Add(2*senderGrace + time.Duration(size/slowestSender)*time.Second)
 	err := http.NewResponseController(c.Writer).SetWriteDeadline(deadline)
 	if errors.Is(err, http.ErrNotSupported) {
 		return nil // not a network connection

@@ -64,18 +64,20 @@ func bubble(t *testing.T, h infer.HandlerFunc, f func(t *testing.T, g *Gateway, 
 		served := make(chan error, 1)
 		go func() { served <- server.Serve(l) }()
 		client, conn := net.Pipe()
+		defer func() {
+			_ = client.Close()
+			if err := server.Shutdown(context.WithoutCancel(t.Context())); err != nil {
+				t.Error(err)
+			}
+			if err := <-served; !errors.Is(err, http.ErrServerClosed) {
+				t.Error(err)
+			}
+			if n := g.InflightBytes(); n != 0 {
+				t.Errorf("%d bytes are held", n)
+			}
+		}()
 		l.conns <- conn
 		f(t, g, client)
-		_ = client.Close()
-		if err := server.Shutdown(t.Context()); err != nil {
-			t.Error(err)
-		}
-		if err := <-served; !errors.Is(err, http.ErrServerClosed) {
-			t.Error(err)
-		}
-		if n := g.InflightBytes(); n != 0 {
-			t.Errorf("%d bytes are held", n)
-		}
 	})
 }
 
@@ -238,7 +240,7 @@ func TestAReaderWhoStallsIsStopped(t *testing.T) {
 		if n := g.InflightBytes(); n != 0 {
 			t.Errorf("%d bytes are held while the answer is sent", n)
 		}
-		time.Sleep(senderGrace + time.Minute)
+		time.Sleep(2*senderGrace + time.Minute)
 		synctest.Wait()
 		if n := len(g.Requests()); n != 1 {
 			t.Errorf("after %v the answer is still being sent", time.Since(began))

@@ -48,13 +48,19 @@ type modelReport struct {
 	Others      float64      `json:"others"` // share of the processors, median over the measurements
 }
 
-// unloaded compares the latency of a lone caller with the least it could be.
+// unloaded compares the latency of a lone caller with the least it could be: the
+// bare handler's and a run of one row. Runs are the fastest plain loop's, whose
+// threads may spin, and the one with the threads that a model is served with.
 type unloaded struct {
-	Gateway float64 `json:"gateway_p50_us"`
-	Echo    float64 `json:"echo_p50_us"`
-	Run     float64 `json:"run_p50_us"`
-	RunCell cell    `json:"run_loop"`
-	Ratio   float64 `json:"ratio"`
+	Gateway float64  `json:"gateway_p50_us"`
+	Echo    float64  `json:"echo_p50_us"`
+	Runs    []lonely `json:"runs"`
+}
+
+type lonely struct {
+	Cell  cell    `json:"loop"`
+	Run   float64 `json:"run_p50_us"`
+	Ratio float64 `json:"ratio"`
 }
 
 // point is the gateway and the bare handler at one number of connections; times are
@@ -164,14 +170,14 @@ func (m *modelReport) alone(r *rounds) {
 			m.Unloaded.Gateway, m.Unloaded.Echo = p.P50, p.EchoP50
 		}
 	}
-	var ratios []float64
-	c := r.single[0]
-	for i, g := range r.gateway[1] {
-		ratios = append(ratios, float64(g.P50)/float64(r.echo[1][i].P50+r.plain[c][i].P50))
+	for _, c := range r.single {
+		var ratios []float64
+		for i, g := range r.gateway[1] {
+			ratios = append(ratios, float64(g.P50)/float64(r.echo[1][i].P50+r.plain[c][i].P50))
+		}
+		run := medianOf(r.plain[c], func(p plainResult) float64 { return micros(p.P50) })
+		m.Unloaded.Runs = append(m.Unloaded.Runs, lonely{c, run, median(ratios)})
 	}
-	m.Unloaded.RunCell = c
-	m.Unloaded.Run = medianOf(r.plain[c], func(p plainResult) float64 { return micros(p.P50) })
-	m.Unloaded.Ratio = median(ratios)
 }
 
 // sweepShown is how many of the plain loops are printed.
@@ -206,8 +212,8 @@ func (m modelReport) print(to io.Writer, w io.Writer) {
 	fmt.Fprintf(to, "  G, the gateway            %8.0f rows/s at %d connections\n", m.G, m.Connections)
 	fmt.Fprintf(to, "  G/ceiling                 %8.3f (rounds: %.3f to %.3f); by processor time %.3f\n", m.Ratio, m.Lowest, m.Highest, m.ByCPU)
 	fmt.Fprintf(to, "  allocations a request     %8.1f above the bare handler's; %.1f at one connection, where a request is a batch\n", m.Allocs, m.AllocsAlone)
-	if u := m.Unloaded; u.Ratio > 0 {
-		fmt.Fprintf(to, "  unloaded, one row         %8.2f times %.0f us (bare handler) + %.0f us (%v): %.0f us\n", u.Ratio, u.Echo, u.Run, u.RunCell, u.Gateway)
+	for _, u := range m.Unloaded.Runs {
+		fmt.Fprintf(to, "  unloaded, one row         %8.2f times %.0f us (bare handler) + %.0f us (run: %v): %.0f us\n", u.Ratio, m.Unloaded.Echo, u.Run, u.Cell, m.Unloaded.Gateway)
 	}
 	fmt.Fprintf(to, "  best plain loops          ")
 	for i, p := range m.Sweep[:min(sweepShown, len(m.Sweep))] {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"os"
+	"runtime"
 	"slices"
 	"time"
 )
@@ -19,7 +20,7 @@ type rounds struct {
 	gateway map[int][]phase
 	plain   map[cell][]plainResult
 	best    []cell // for throughput
-	single  []cell // for the latency of one row
+	single  []cell // for the latency of one row: the fastest, and as it is served by default
 }
 
 // plainPoint is a cell of the sweep.
@@ -63,14 +64,19 @@ func (b *bench) sweep(s subject, r *rounds) error {
 	fastest := slices.MinFunc(r.sweep, func(a, b plainPoint) int {
 		return cmp.Or(cmp.Compare(a.Cell.Batch, b.Cell.Batch), cmp.Compare(a.Cell.Loops, b.Cell.Loops), cmp.Compare(a.P50, b.P50))
 	})
-	r.single = []cell{fastest.Cell}
+	r.single = []cell{fastest.Cell, {Batch: 1, Threads: runtime.GOMAXPROCS(0), Loops: 1}}
 	return nil
 }
 
 // round makes each measurement once, the kinds in turn, so that a slow minute of
 // the machine hits all alike.
 func (b *bench) round(s subject, r *rounds) error {
-	loops := append(slices.Clone(r.best), r.single...)
+	loops := slices.Clone(r.best)
+	for _, c := range r.single {
+		if !slices.Contains(loops, c) {
+			loops = append(loops, c)
+		}
+	}
 	for i := range max(len(b.s.connections), len(loops)) {
 		if i < len(b.s.connections) {
 			p, err := b.served(b.echo, s, b.s.connections[i])

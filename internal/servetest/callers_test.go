@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"net/http"
 	"os"
 	"path/filepath"
 	"sync"
@@ -162,4 +163,39 @@ func TestRequestsOfManySizesRunTogether(t *testing.T) {
 		})
 	}
 	wg.Wait()
+}
+
+// A row that the model refuses spoils its batch, but nobody else's answer.
+func TestOnlyTheGuiltyCallerFails(t *testing.T) {
+	const callers, guilty = 8, 3
+	root := t.TempDir()
+	onnxtest.Version(t, root, "lookup", 1, onnxtest.Lookup(10, 20, 30))
+	onnxtest.Write(t, filepath.Join(root, "lookup", "config.yaml"),
+		fmt.Appendf(nil, "max_batch_size: %d\ndynamic_batching: {preferred_batch_size: [%d], max_queue_delay_microseconds: 20000000}\n", callers, callers))
+	s := servetest.Start(t, servetest.Options{Repositories: []string{root}})
+	s.Ready()
+	var wg sync.WaitGroup
+	for caller := range callers {
+		wg.Go(func() {
+			index := caller % 3
+			if caller == guilty {
+				index = 99
+			}
+			body := fmt.Appendf(nil, `{"inputs":[{"name":"x","shape":[1,1],"datatype":"INT64","data":[%d]}]}`, index)
+			reply, err := s.Do(t.Context(), servetest.Request{Path: "/v2/models/lookup/infer", Body: body})
+			switch {
+			case err != nil:
+			case caller == guilty && reply.Status != http.StatusInternalServerError:
+				err = fmt.Errorf("the guilty one got %v", reply)
+			case caller != guilty:
+				err = servetest.Contains(reply.Body, fmt.Sprintf(`{"outputs":[{"data":[%d]}]}`, 10*(index+1)))
+			}
+			if err != nil {
+				t.Errorf("caller %d: %v", caller, err)
+			}
+		})
+	}
+	wg.Wait()
+	is(t, s, callers-1, "nv_inference_request_success")
+	is(t, s, 1, "nv_inference_request_failure", `reason="BACKEND"`)
 }

@@ -160,33 +160,37 @@ func (s *script) answers(st step) error {
 	return err
 }
 
+// row returns a row of the index, an empty one when there is none.
+func (s *script) row(of string) (IndexRow, error) {
+	rows, err := s.server.Index()
+	name, version, _ := strings.Cut(of, "/")
+	for _, row := range rows {
+		if row.Name == name && row.Version == version {
+			return row, nil
+		}
+	}
+	return IndexRow{}, err
+}
+
 func (s *script) index(st step) error {
 	args, err := st.need(2)
 	if err != nil {
 		return err
 	}
-	rows, err := s.server.Index()
-	if err != nil {
+	row, err := s.row(args[0])
+	switch {
+	case err != nil:
 		return err
-	}
-	name, version, _ := strings.Cut(args[0], "/")
-	for _, row := range rows {
-		if row.Name != name || row.Version != version {
-			continue
-		}
-		if row.State != args[1] {
-			return fmt.Errorf("got %+v", row)
-		}
-		pattern := strings.TrimSpace(strings.TrimPrefix(strings.TrimSpace(strings.TrimPrefix(st.rest, args[0])), args[1]))
-		if pattern == "" {
-			pattern = "^$"
-		}
-		return matches(row.Reason, pattern)
-	}
-	if args[1] == "absent" {
+	case row.Name == "" && args[1] == "absent":
 		return nil
+	case row.State != args[1] || row.Name == "":
+		return fmt.Errorf("got %+v", row)
 	}
-	return fmt.Errorf("no such row in %+v", rows)
+	pattern := strings.TrimSpace(strings.TrimPrefix(strings.TrimSpace(strings.TrimPrefix(st.rest, args[0])), args[1]))
+	if pattern == "" {
+		pattern = "^$"
+	}
+	return matches(row.Reason, pattern)
 }
 
 func (s *script) metric(st step) error {

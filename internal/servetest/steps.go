@@ -117,7 +117,7 @@ func (s *script) setRoot(st step) error {
 }
 
 // copySlowly writes a model piece by piece. Before each piece, the last one too, the
-// version must not be ready.
+// version must not be ready; and meanwhile the index must say what it waits for.
 func (s *script) copySlowly(st step) error {
 	args, err := st.need(3)
 	if err != nil {
@@ -139,19 +139,27 @@ func (s *script) copySlowly(st step) error {
 		return err
 	}
 	defer func() { _ = f.Close() }()
-	name, version, _ := strings.Cut(args[0], "/")
 	const pace = settle / 2
 	pieces := max(2, int(took/pace))
 	ticker := time.NewTicker(pace)
 	defer ticker.Stop()
+	said := false
 	for piece := range slices.Chunk(m, (len(m)+pieces-1)/pieces) {
 		<-ticker.C
-		if reply := s.server.Get("/v2/models/" + name + "/versions/" + version + "/ready"); reply.Status == 200 {
+		row, err := s.row(args[0])
+		if err != nil {
+			return err
+		}
+		if row.State == repository.StateReady {
 			return errors.New("it is ready before it is whole")
 		}
+		said = said || row.State == repository.StateLoading && row.Reason == "waiting until its files stop changing"
 		if _, err := f.Write(piece); err != nil {
 			return err
 		}
+	}
+	if !said {
+		return errors.New("the index has not said what it waits for")
 	}
 	return f.Close()
 }
