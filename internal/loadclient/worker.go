@@ -161,11 +161,11 @@ func (w *worker) serve(i int) {
 			w.lose(i, err)
 			return
 		}
-		full := n == len(c.buf)-c.n
 		c.n += n
-		if done := w.received(i); done || !full {
-			return // all that was there has been read
+		if w.received(i) {
+			return
 		}
+		// Half an answer: the rest, or the end, may be there already, and is told of once.
 	}
 }
 
