@@ -1,6 +1,8 @@
 package repository
 
 import (
+	"bytes"
+	"log/slog"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -98,6 +100,28 @@ func TestIndexOfAModelThatTwoRepositoriesHold(t *testing.T) {
 		b.serves(model("m"), "x")
 		if row := b.router.Index()[0]; row.Root != "/other" {
 			t.Errorf("its root is %s", row.Root)
+		}
+	})
+}
+
+func TestRefusalsAreLoggedOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var out bytes.Buffer
+		log := slog.New(slog.NewTextHandler(&out, &slog.HandlerOptions{Level: slog.LevelError, ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+			if a.Key == slog.TimeKey {
+				return slog.Attr{}
+			}
+			return a
+		}}))
+		b := begin(t, Options{Log: log}, files(latest, "1=a, 2=b wrong, 3=c wrong"))
+		b.has(files(latest, "1=a, 2=b wrong, 3=c wrong"))
+		b.has(files(latest, "1=a"))
+		b.has(files(latest, "1=a, 2=b wrong"))
+		b.cancel()
+		<-b.done
+		want := "level=ERROR msg=refused model=m version=2 root=/r err=broken\n"
+		if got := out.String(); got != want+want {
+			t.Errorf("got\n%s", got)
 		}
 	})
 }

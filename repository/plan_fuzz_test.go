@@ -196,6 +196,11 @@ func (w *world) reconcile() bool {
 			w.t.Fatalf("the last ready version of %s is drained: %s", name, show(actions))
 		}
 	}
+	for _, o := range w.in(Loading) {
+		if d := w.files[o.Name][o.Version]; !o.Cancelled && (d == nil || d.Digest != o.Digest || d.Settling || d.Err != nil) {
+			w.t.Fatalf("%s/%d=%s goes on loading, after %s", o.Name, o.Version, o.Digest, show(actions))
+		}
+	}
 	return len(actions) > 0
 }
 

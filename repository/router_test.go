@@ -196,16 +196,3 @@ func TestNewRouterKnowsNothing(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
-
-func BenchmarkRouterInfer(b *testing.B) {
-	v := newVersion(infer.ID{Name: "m", Version: 1}, &fakeServable{t: b})
-	r := NewRouter()
-	r.table.Store(&table{models: map[string]*modelEntry{"m": {standard: v}}})
-	req := &infer.Request{Model: model("m")}
-	b.ReportAllocs()
-	for b.Loop() {
-		if _, err := r.Infer(b.Context(), req); err != nil {
-			b.Fatal(err)
-		}
-	}
-}
