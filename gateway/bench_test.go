@@ -66,16 +66,15 @@ func BenchmarkDecode(b *testing.B) {
 			b.SetBytes(int64(len(text)))
 			b.ReportAllocs()
 			for b.Loop() {
-				held := &body{gateway: g}
-				if err := held.resize(len(text)); err != nil {
+				x := g.newExchange(infer.Ref{Name: "m"})
+				if err := x.body.resize(len(text)); err != nil {
 					b.Fatal(err)
 				}
-				copy(held.B, text)
-				p, err := parseRequest(held, header, infer.Ref{Name: "m"})
-				if err != nil {
+				copy(x.body.B, text)
+				if err := x.parse(header); err != nil {
 					b.Fatal(err)
 				}
-				p.req.Release()
+				x.Release()
 			}
 		}
 		b.Run("binary/"+s.name, func(b *testing.B) {

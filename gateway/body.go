@@ -15,18 +15,40 @@ import (
 	"galatea/internal/mem"
 )
 
-// body is a request's body in memory, counted against the limit on all bodies in
-// flight until it is released.
-type body struct {
-	*mem.Buffer
-	gateway *Gateway
-	counted int64
+// held is memory of a request, counted against the limit on all that is in flight
+// until it is released.
+type held struct {
+	*mem.Buffer // nil: there is none
+	gateway     *Gateway
+	counted     int64
 }
 
-// Release gives the memory and the count back.
-func (b *body) Release() {
-	b.gateway.inflight.Add(-b.counted)
-	b.Buffer.Release()
+// release gives the memory and the count back.
+func (h *held) release() {
+	if h.Buffer == nil {
+		return
+	}
+	h.gateway.inflight.Add(-h.counted)
+	h.Buffer.Release()
+	h.Buffer, h.counted = nil, 0
+}
+
+// resize moves what is held to memory of n bytes, within the limit on all that is in
+// flight. While it moves it is counted once.
+func (h *held) resize(n int) error {
+	g := h.gateway
+	more := int64(n) - h.counted
+	if limit := g.limits.Load().MaxInflightBytes; g.inflight.Add(more) > limit {
+		g.inflight.Add(-more)
+		return &wireError{http.StatusServiceUnavailable, "the server holds as many bytes of requests as it may (http.max_inflight_bytes): try again in a moment"}
+	}
+	old := h.Buffer
+	h.Buffer, h.counted = mem.Get(n), int64(n)
+	if old != nil {
+		copy(h.B, old.B)
+		old.Release()
+	}
+	return nil
 }
 
 // A sender must keep up with slowestSender after a grace, so that stalled uploads
@@ -87,23 +109,16 @@ func (p *paced) done() error { return setReadDeadline(p.c, time.Time{}) }
 // readBody reads the whole body, decompressed. When the first header bytes are a
 // header of that length, what follows them lies aligned in memory, so that the
 // runtime can read tensors in place.
-func (g *Gateway) readBody(c *gin.Context, header int) (*body, error) {
-	b := &body{gateway: g}
-	from := &paced{c: c, limit: g.limits.Load().MaxInputSize, began: time.Now()}
-	err := b.fill(from, header)
-	if err == nil {
-		err = from.done()
+func (x *exchange) readBody(c *gin.Context, header int) error {
+	x.from = paced{c: c, limit: x.gateway.limits.Load().MaxInputSize, began: time.Now()}
+	if err := x.body.fill(&x.from, header); err != nil {
+		return err
 	}
-	if err != nil {
-		if b.Buffer != nil {
-			b.Release()
-		}
-		return nil, err
-	}
-	return b, nil
+	return x.from.done()
 }
 
-func (b *body) fill(from *paced, header int) error {
+// fill reads a body.
+func (b *held) fill(from *paced, header int) error {
 	size := from.c.Request.ContentLength
 	if size > from.limit {
 		return tooLarge(size, from.limit)
@@ -135,7 +150,7 @@ func (b *body) fill(from *paced, header int) error {
 }
 
 // grow reads a body of unknown length.
-func (b *body) grow(from io.Reader, pad int, limit int64) error {
+func (b *held) grow(from io.Reader, pad int, limit int64) error {
 	if err := b.resize(firstRead); err != nil {
 		return err
 	}
@@ -164,22 +179,11 @@ func (b *body) grow(from io.Reader, pad int, limit int64) error {
 	}
 }
 
-// resize moves the body to memory of n bytes, within the limit on all bodies in
-// flight. While it moves it is counted once.
-func (b *body) resize(n int) error {
-	g := b.gateway
-	more := int64(n) - b.counted
-	if limit := g.limits.Load().MaxInflightBytes; g.inflight.Add(more) > limit {
-		g.inflight.Add(-more)
-		return &wireError{http.StatusServiceUnavailable, "the server holds as many bytes of requests as it may (http.max_inflight_bytes): try again in a moment"}
-	}
-	old := b.Buffer
-	b.Buffer, b.counted = mem.Get(n), int64(n)
-	if old != nil {
-		copy(b.B, old.B)
-		old.Release()
-	}
-	return nil
+// take gets memory of n bytes, whatever the limit: what it holds is made of a body that
+// was within it. It counts against those that come later.
+func (h *held) take(n int) {
+	h.gateway.inflight.Add(int64(n))
+	h.Buffer, h.counted = mem.Get(n), int64(n)
 }
 
 // decompressed returns a reader of the body as it was before compression.

@@ -143,7 +143,20 @@ func readControl(c *gin.Context, into any) error {
 		return nil
 	}
 	if err := json.Unmarshal(text, into); err != nil {
-		return fieldError(err)
+		return controlError(err)
 	}
 	return nil
+}
+
+// controlError words what is wrong with a request's JSON as Triton does.
+func controlError(err error) error {
+	wrong, is := errors.AsType[*json.UnmarshalTypeError](err)
+	switch {
+	case !is:
+		return unparsable("failed to parse the request JSON buffer: %v", err)
+	case wrong.Field == "":
+		return unparsable("failed to parse the request JSON buffer: expected an object, got %s", wrong.Value)
+	default:
+		return wrongType(wrong.Field[strings.LastIndexByte(wrong.Field, '.')+1:], "object")
+	}
 }

@@ -1,98 +1,45 @@
 package gateway
 
 import (
-	"encoding/json"
 	"errors"
 
-	"galatea/infer"
 	"galatea/internal/jsontensor"
-	"galatea/internal/mem"
 	"galatea/tensor"
 )
 
-// decoder makes a request of its JSON part and the bytes around it.
-type decoder struct {
-	data   [][]byte // the text of each input's data
-	tail   []byte   // binary tensors
-	model  string
-	values values
-	inPlay bool // an input aliases the body
-}
-
-// values is the memory of the tensors that came as JSON.
-type values struct{ *mem.Buffer }
-
-func (v values) release() {
-	if v.Buffer != nil {
-		v.Release()
-	}
-}
-
-// bodyAndValues is a request's memory when it has both kinds of tensors.
-type bodyAndValues struct {
-	*body
-	values values
-}
-
-func (m bodyAndValues) Release() {
-	m.body.Release()
-	m.values.release()
-}
-
-// own gives the request its memory; a body that nothing aliases goes back at once.
-func (d *decoder) own(req *infer.Request, b *body) {
-	switch {
-	case d.values.Buffer == nil:
-		req.Own(b)
-	case d.inPlay:
-		req.Own(bodyAndValues{b, d.values})
-	default:
-		b.Release()
-		req.Own(d.values)
-	}
-}
-
-// fill finds each input's data: the next bytes of the tail, or its JSON text.
-func (d *decoder) fill(js []inputJSON, inputs []tensor.Tensor) error {
-	room := 0
-	for i := range js {
-		text := d.text(i)
-		if err := checkSource(js[i].Parameters, text); err != nil {
-			return err
+// fill finds each input's data: the next bytes of the tail, or its JSON text. It
+// reports whether an input lies in the body.
+func (x *exchange) fill() (inBody bool, err error) {
+	all, room := x.json.Inputs, 0
+	for i := range all {
+		if err := checkSource(&all[i]); err != nil {
+			return false, err
 		}
-		if text != nil {
-			room += roomFor(text, inputs[i])
+		if all[i].Data != nil {
+			room += roomFor(all[i].Data, x.inputs[i])
 		}
 	}
-	for i := range js {
-		t := &inputs[i]
-		var err error
-		if text := d.text(i); text != nil {
-			err = d.decode(text, t, room)
+	for i := range all {
+		if all[i].Data != nil {
+			err = x.decodeJSON(all[i].Data, &x.inputs[i], room)
 		} else {
-			err = d.cut(js[i].Parameters["binary_data_size"], t)
+			inBody = true
+			err = x.cut(find(all[i].Parameters, "binary_data_size"), &x.inputs[i])
 		}
 		if err != nil {
-			return err
+			return false, err
 		}
 	}
-	if len(d.tail) > 0 {
-		return badRequest("unexpected additional input data for model '%s'", d.model)
+	if len(x.tail) > 0 {
+		return false, badRequest("unexpected additional input data for model '%s'", x.model)
 	}
-	return nil
-}
-
-// text returns the JSON text of an input's data, or nil.
-func (d *decoder) text(i int) []byte {
-	if i < len(d.data) {
-		return d.data[i]
-	}
-	return nil
+	return inBody, nil
 }
 
 // checkSource refuses an input without data, or with two kinds of it.
-func checkSource(parameters map[string]json.RawMessage, text []byte) error {
-	binary, shared := parameters["binary_data_size"] != nil, parameters["shared_memory_region"] != nil
+func checkSource(in *jsontensor.Input) error {
+	text := in.Data
+	binary, shared := find(in.Parameters, "binary_data_size") != nil, find(in.Parameters, "shared_memory_region") != nil
 	switch {
 	case (text != nil) != binary && !shared:
 		return nil
@@ -117,16 +64,15 @@ func checkSource(parameters map[string]json.RawMessage, text []byte) error {
 }
 
 // cut takes an input's bytes off the tail.
-func (d *decoder) cut(raw json.RawMessage, t *tensor.Tensor) error {
-	size, err := uintParameter("binary_data_size", raw)
+func (x *exchange) cut(raw []byte, t *tensor.Tensor) error {
+	size, err := uint64Of("binary_data_size", raw)
 	if err != nil {
 		return err
 	}
-	if have := uint64(len(d.tail)); size > have {
-		return badRequest("unexpected size for input '%s', expecting %d additional bytes for model '%s'", t.Name, size-have, d.model)
+	if have := uint64(len(x.tail)); size > have {
+		return badRequest("unexpected size for input '%s', expecting %d additional bytes for model '%s'", t.Name, size-have, x.model)
 	}
-	t.Data, d.tail = d.tail[:size:size], d.tail[size:]
-	d.inPlay = true
+	t.Data, x.tail = x.tail[:size:size], x.tail[size:]
 	return nil
 }
 
@@ -145,27 +91,27 @@ func roomFor(text []byte, t tensor.Tensor) int {
 // valueAlign is the alignment of any element.
 const valueAlign = 8
 
-// decode parses an input's JSON text into the values, which get memory of the given
+// decodeJSON parses an input's JSON text into the values, which get memory of the given
 // size when there is none yet.
-func (d *decoder) decode(text []byte, t *tensor.Tensor, room int) error {
-	if d.values.Buffer == nil {
-		d.values.Buffer = mem.Get(room)
-		d.values.B = d.values.B[:0]
+func (x *exchange) decodeJSON(text []byte, t *tensor.Tensor, room int) error {
+	if x.values.Buffer == nil {
+		x.values.take(room)
+		x.values.B = x.values.B[:0]
 	}
-	for len(d.values.B)%valueAlign != 0 {
-		d.values.B = append(d.values.B, 0)
+	for len(x.values.B)%valueAlign != 0 {
+		x.values.B = append(x.values.B, 0)
 	}
-	from := len(d.values.B)
-	if err := d.values.append(text, t); err != nil {
+	from := len(x.values.B)
+	if err := x.values.append(text, t); err != nil {
 		return err
 	}
-	to := len(d.values.B)
-	t.Data = d.values.B[from:to:to]
+	to := len(x.values.B)
+	t.Data = x.values.B[from:to:to]
 	return nil
 }
 
-// append parses an input's JSON text into the end of the values.
-func (v values) append(text []byte, t *tensor.Tensor) error {
+// append parses an input's JSON text into the end of what is held.
+func (v *held) append(text []byte, t *tensor.Tensor) error {
 	want, err := t.Shape.Elements()
 	if err != nil {
 		return badRequest("invalid shape for input '%s'", t.Name)

@@ -116,7 +116,7 @@ func TestLoadAndUnloadAnswerAsTritonDoes(t *testing.T) {
 func TestAPanicIsOneFailedRequest(t *testing.T) {
 	g := New(Options{Models: anyModel{}, Control: anyModel{}, Handler: infer.HandlerFunc(func(context.Context, *infer.Request) (*infer.Response, error) { panic("oh") })})
 	head := `{"inputs":[{"name":"x","shape":[1],"datatype":"INT8","parameters":{"binary_data_size":1}}]}`
-	w := exchange(t, g, []byte(head+"1"), len(head), 0)
+	w := post(t, g, []byte(head+"1"), len(head), 0)
 	if want := `{"error":"internal error: see the server's log"}`; w.Code != 500 || w.Body.String() != want {
 		t.Errorf("%d %s", w.Code, w.Body)
 	}
@@ -139,7 +139,7 @@ func TestNoModelIsThereBeforeAllWereLookedAt(t *testing.T) {
 				t.Errorf("%s: %d %s", path, w.Code, w.Body)
 			}
 		}
-		if w := exchange(t, g, nil, 0, 0); w.Body.String() != want {
+		if w := post(t, g, nil, 0, 0); w.Body.String() != want {
 			t.Errorf("%d %s", w.Code, w.Body)
 		}
 		loaded = true

@@ -16,6 +16,7 @@ import (
 	"unicode/utf8"
 
 	"galatea/infer"
+	"galatea/internal/jsontensor"
 	"galatea/tensor"
 )
 
@@ -33,7 +34,7 @@ var seeds = []struct {
 	{`{"inputs":[{"name":"x","shape":[18446744073709551615,2],"datatype":"INT64","data":[]}]}`, 0, 0},
 	{`{"inputs":[{"name":"x","shape":[4294967296,4294967296],"datatype":"UINT8","data":[]}]}`, -1, 0},
 	{`{"inputs":[{"name":"x","shape":[0,9],"datatype":"FP64","data":[[]]}],"parameters":{"sequence_id":7,"priority":1,"timeout":2}}`, 0, 0},
-	{`{"Inputs":[{"NAME":"x","Shape":[],"datatype":"UINT64","DATA":18446744073709551615}]}`, 0, 0},
+	{`{"\u0069nputs":[{"name":"\u0078","shape":[],"datatype":"UINT64","data":18446744073709551615}]}`, 0, 0},
 	{"{\"inputs\":[{\"name\":\"x\xff\"}]}", 0, 0},
 	{"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff", 0, gzipped},
 	{"\x78\x9c\x03\x00\x00\x00\x00\x01", 0, deflated},
@@ -65,14 +66,14 @@ func echo(_ context.Context, req *infer.Request) (*infer.Response, error) {
 		} else if int64(len(in.Data)) != elements*size {
 			return nil, infer.Invalidf("bytes")
 		}
-		in.Data = slices.Clone(in.Data)
+		in.Data, in.Shape = slices.Clone(in.Data), slices.Clone(in.Shape)
 		resp.Outputs = append(resp.Outputs, in)
 	}
 	return resp, nil
 }
 
-// exchange sends a body to a gateway in memory.
-func exchange(t *testing.T, g *Gateway, body []byte, header int, packing uint8) *httptest.ResponseRecorder {
+// post sends a body to a gateway in memory.
+func post(t *testing.T, g *Gateway, body []byte, header int, packing uint8) *httptest.ResponseRecorder {
 	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/v2/models/m/infer", bytes.NewReader(body))
 	if header != 0 {
 		r.Header.Set(headerLength, strconv.Itoa(header))
@@ -95,7 +96,7 @@ func exchange(t *testing.T, g *Gateway, body []byte, header int, packing uint8) 
 func checkExchange(t *testing.T, g *Gateway, body []byte, header int, packing uint8) {
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
-	w := exchange(t, g, body, header, packing)
+	w := post(t, g, body, header, packing)
 	runtime.ReadMemStats(&after)
 	limit := uint64(8<<20) + 100*uint64(len(body))
 	if packing%packings == gzipped || packing%packings == deflated {
@@ -139,7 +140,7 @@ func checkEcho(t *testing.T, g *Gateway, w *httptest.ResponseRecorder) {
 		return
 	}
 	again := append([]byte(`{"inputs":`), head[at+len(`"model_version":"1","outputs":`):]...)
-	second := exchange(t, g, again, 0, 0)
+	second := post(t, g, again, 0, 0)
 	at2 := bytes.LastIndex(second.Body.Bytes(), []byte(`"model_version":"1","outputs":[`))
 	if second.Code != http.StatusOK || at2 < 0 || !bytes.Equal(second.Body.Bytes()[at2:], head[at:]) {
 		t.Errorf("the answer %q, sent again, gives %d %q", head, second.Code, second.Body)
@@ -181,14 +182,14 @@ func TestBrokenBodies(t *testing.T) {
 
 func TestJSONBesideTheDataIsBounded(t *testing.T) {
 	g := New(Options{Handler: infer.HandlerFunc(echo), Models: anyModel{}, Control: anyModel{}})
-	data := strings.Repeat("1,", maxRest) + "1"
-	large := fmt.Sprintf(`{"inputs":[{"name":"x","shape":[%d],"datatype":"UINT8","data":[%s]}]}`, maxRest+1, data)
-	if w := exchange(t, g, []byte(large), 0, 0); w.Code != http.StatusOK {
+	data := strings.Repeat("1,", jsontensor.DefaultRest) + "1"
+	large := fmt.Sprintf(`{"inputs":[{"name":"x","shape":[%d],"datatype":"UINT8","data":[%s]}]}`, jsontensor.DefaultRest+1, data)
+	if w := post(t, g, []byte(large), 0, 0); w.Code != http.StatusOK {
 		t.Errorf("much data: %d %.200s", w.Code, w.Body)
 	}
-	for _, member := range []string{`"shape":[` + data + `]`, `"parameters":{"p":"` + data + data + `"}`, `"outputs":[` + strings.Repeat("{},", maxRest/2) + `{}]`} {
-		w := exchange(t, g, []byte(`{"inputs":[{"name":"x","data":[1]}],`+member+`}`), 0, 0)
-		if w.Code != http.StatusBadRequest || !strings.Contains(w.Body.String(), "request JSON without the tensors' data has") {
+	for _, member := range []string{`"shape":[` + data + `]`, `"parameters":{"p":"` + data + data + `"}`, `"outputs":[` + strings.Repeat("{},", jsontensor.DefaultRest/2) + `{}]`} {
+		w := post(t, g, []byte(`{"inputs":[{"name":"x","data":[1]}],`+member+`}`), 0, 0)
+		if w.Code != http.StatusBadRequest || !strings.Contains(w.Body.String(), "too much JSON beside the tensors' data: expected at most 4194304 bytes") {
 			t.Errorf("%.20s: %d %.200s", member, w.Code, w.Body)
 		}
 	}
@@ -210,7 +211,7 @@ func TestDecodedValuesAreAlignedAndApart(t *testing.T) {
 		{"name":"c","shape":[2],"datatype":"BYTES","data":["x","long\u0041"]},
 		{"name":"d","shape":[1],"datatype":"INT64","data":[-2]},
 		{"name":"e","shape":[0],"datatype":"FP32","data":[]}]}`
-	if w := exchange(t, g, []byte(body), 0, 0); w.Code != http.StatusOK {
+	if w := post(t, g, []byte(body), 0, 0); w.Code != http.StatusOK {
 		t.Fatalf("%d %s", w.Code, w.Body)
 	}
 	want := []string{"\x01\x02\x03", floats(0.5, -1e300), "\x01\x00\x00\x00x\x05\x00\x00\x00longA", "\xfe\xff\xff\xff\xff\xff\xff\xff", ""}
@@ -234,13 +235,19 @@ func floats(all ...float64) string {
 
 func TestRequestsSayWhatTheyWant(t *testing.T) {
 	var got *infer.Request
+	keep := func(req *infer.Request) { // the request itself is the gateway's
+		got = &infer.Request{
+			Model: req.Model, ID: req.ID, Outputs: slices.Clone(req.Outputs), Priority: req.Priority, Timeout: req.Timeout,
+			Sequence: req.Sequence, Received: req.Received,
+		}
+	}
 	g := New(Options{Models: anyModel{}, Control: anyModel{}, Handler: infer.HandlerFunc(func(_ context.Context, req *infer.Request) (*infer.Response, error) {
-		got = req
+		keep(req)
 		return nil, infer.ErrQueueFull
 	})})
 	body := `{"id":"me","inputs":[],"outputs":[{"name":"b"},{"name":"a"}],"parameters":{"priority":18446744073709551615,"timeout":5,
 		"sequence_id":"s \"1\"","sequence_start":true,"sequence_end":false,"headers":[1],"own":"x","half":0.5,"yes":true}}`
-	w := exchange(t, g, []byte(body), 0, 0)
+	w := post(t, g, []byte(body), 0, 0)
 	if want := `{"error":"[request id: me] Exceeds maximum queue size"}`; w.Code != http.StatusServiceUnavailable || w.Body.String() != want {
 		t.Fatalf("%d %s", w.Code, w.Body)
 	}
@@ -249,7 +256,7 @@ func TestRequestsSayWhatTheyWant(t *testing.T) {
 		t.Errorf("got %+v", got)
 	}
 	for _, id := range []string{"7", "18446744073709551615"} {
-		exchange(t, g, []byte(`{"inputs":[],"parameters":{"timeout":18446744073709551615,"sequence_id":`+id+`}}`), 0, 0)
+		post(t, g, []byte(`{"inputs":[],"parameters":{"timeout":18446744073709551615,"sequence_id":`+id+`}}`), 0, 0)
 		if got.Sequence.ID != id || got.Timeout <= 0 {
 			t.Errorf("got %+v", got)
 		}

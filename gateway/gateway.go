@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -57,6 +58,8 @@ type Gateway struct {
 	inflight atomic.Int64 // bytes of bodies held
 	engine   *gin.Engine
 	requests requestCounts
+
+	exchanges sync.Pool // *exchange
 }
 
 // New returns a gateway.

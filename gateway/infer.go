@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"context"
 	"errors"
 	"net/http"
 	"strconv"
@@ -23,29 +22,23 @@ func (g *Gateway) infer(c *gin.Context) {
 		fail(c, err, ref, "")
 		return
 	}
-	p, err := g.decode(c, ref)
-	if err != nil {
+	x := g.newExchange(ref)
+	defer x.done()
+	if err := x.decode(c); err != nil {
 		fail(c, err, ref, "")
 		return
 	}
-	p.req.Received = received
-	id := p.req.ID
-	resp, err := g.ask(c.Request.Context(), p.req)
+	x.req.Received = received
+	id := x.req.ID
+	resp, err := x.ask(c.Request.Context())
 	if err != nil {
 		fail(c, g.known(err), ref, id)
 		return
 	}
 	defer resp.Release()
-	if err := sendResponse(c, resp, id, p.wanted); err != nil {
+	if err := x.send(c, resp, id); err != nil {
 		fail(c, err, ref, id)
 	}
-}
-
-// ask gets the answer and lets go of the request, whose memory nobody needs while the
-// answer is sent.
-func (g *Gateway) ask(ctx context.Context, req *infer.Request) (*infer.Response, error) {
-	defer req.Release()
-	return g.o.Handler.Infer(ctx, req)
 }
 
 // known passes on an error, except that before the first pass over the repository has
@@ -56,22 +49,6 @@ func (g *Gateway) known(err error) error {
 		return &wireError{http.StatusServiceUnavailable, "Server not ready"}
 	}
 	return err
-}
-
-func (g *Gateway) decode(c *gin.Context, ref infer.Ref) (parsed, error) {
-	header, err := headerSize(c.Request.Header)
-	if err != nil {
-		return parsed{}, err
-	}
-	b, err := g.readBody(c, header)
-	if err != nil {
-		return parsed{}, err
-	}
-	p, err := parseRequest(b, header, ref)
-	if err != nil {
-		b.Release()
-	}
-	return p, err
 }
 
 // refOf reads which model a path names.

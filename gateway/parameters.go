@@ -2,54 +2,59 @@ package gateway
 
 import (
 	"encoding/json"
-	"maps"
 	"math"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"galatea/internal/jsontensor"
 )
 
-// parameters reads the request's own parameters. Of several that are wrong, the first
-// by name is reported.
-func (p *parsed) parameters(all map[string]json.RawMessage) error {
-	if len(all) == 1 { // usually binary_data_output
-		for name, raw := range all {
-			return p.parameter(name, raw)
+// find returns the value of a parameter, the last one of that name; nil for none.
+func find(all []jsontensor.Parameter, name string) []byte {
+	for _, p := range slices.Backward(all) {
+		if string(p.Name) == name {
+			return p.Value
 		}
 	}
-	for _, name := range slices.Sorted(maps.Keys(all)) {
-		if err := p.parameter(name, all[name]); err != nil {
+	return nil
+}
+
+// parameters reads the request's own parameters.
+func (x *exchange) parameters(all []jsontensor.Parameter) error {
+	for _, p := range all {
+		if err := x.parameter(p.Name, p.Value); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (p *parsed) parameter(name string, raw json.RawMessage) (err error) {
-	switch name {
+func (x *exchange) parameter(name, raw []byte) (err error) {
+	switch string(name) {
 	case "priority":
-		p.req.Priority, err = uintParameter(name, raw)
+		x.req.Priority, err = uint64Of("priority", raw)
 	case "timeout":
 		var us uint64
-		us, err = uintParameter(name, raw)
-		p.req.Timeout = time.Duration(min(us, math.MaxInt64/1000)) * time.Microsecond
+		us, err = uint64Of("timeout", raw)
+		x.req.Timeout = time.Duration(min(us, math.MaxInt64/1000)) * time.Microsecond
 	case "binary_data_output":
-		p.wanted.rest, err = boolParameter(name, raw)
+		x.wanted.rest, err = boolOf("binary_data_output", raw)
 	case "sequence_start":
-		p.req.Sequence.Start, err = boolParameter(name, raw)
+		x.req.Sequence.Start, err = boolOf("sequence_start", raw)
 	case "sequence_end":
-		p.req.Sequence.End, err = boolParameter(name, raw)
+		x.req.Sequence.End, err = boolOf("sequence_end", raw)
 	case "sequence_id":
-		p.req.Sequence.ID, err = sequenceID(raw)
+		x.req.Sequence.ID, err = sequenceID(raw)
 	case "headers":
 	default:
-		err = custom(name, raw)
+		err = custom(string(name), raw)
 	}
 	return err
 }
 
-func uintParameter(name string, raw json.RawMessage) (uint64, error) {
+func uint64Of(name string, raw []byte) (uint64, error) {
 	n, err := strconv.ParseUint(string(raw), 10, 64)
 	if err != nil {
 		return 0, wrongType(name, "unsigned-integer")
@@ -57,7 +62,7 @@ func uintParameter(name string, raw json.RawMessage) (uint64, error) {
 	return n, nil
 }
 
-func boolParameter(name string, raw json.RawMessage) (bool, error) {
+func boolOf(name string, raw []byte) (bool, error) {
 	switch string(raw) {
 	case "true":
 		return true, nil
@@ -69,7 +74,7 @@ func boolParameter(name string, raw json.RawMessage) (bool, error) {
 }
 
 // sequenceID reads an identifier, which may be a number or a string.
-func sequenceID(raw json.RawMessage) (string, error) {
+func sequenceID(raw []byte) (string, error) {
 	var text string
 	if _, err := strconv.ParseUint(string(raw), 10, 64); err == nil {
 		return string(raw), nil
@@ -81,7 +86,7 @@ func sequenceID(raw json.RawMessage) (string, error) {
 }
 
 // custom checks a parameter that is the caller's own.
-func custom(name string, raw json.RawMessage) error {
+func custom(name string, raw []byte) error {
 	if strings.HasPrefix(name, "triton_") {
 		return badRequest("parameter keys starting with 'triton_' are reserved for Triton usage and should not be specified.")
 	}
@@ -94,54 +99,54 @@ func custom(name string, raw json.RawMessage) error {
 
 // outputs reads which outputs are wanted and how. An output that is listed without
 // binary_data comes as JSON, whatever binary_data_output says: Triton's rule.
-func (p *parsed) outputs(all []outputJSON) error {
+func (x *exchange) outputs(all []jsontensor.Output) error {
 	if len(all) == 0 {
 		return nil
 	}
-	w := &p.wanted
+	w := &x.wanted
 	w.rest = false
-	w.names, w.binary = make([]string, 0, len(all)), make([]bool, 0, len(all))
 	var many map[string]bool // the names so far, once comparing with each takes long
 	for i, o := range all {
 		if o.Name == nil {
 			return missingField("name")
 		}
+		name := string(o.Name)
 		if i == fewOutputs {
 			many = make(map[string]bool, len(all))
 			for _, name := range w.names {
 				many[name] = true
 			}
 		}
-		if many[*o.Name] || many == nil && slices.Contains(w.names, *o.Name) {
-			return badRequest("output '%s' already exists in request", *o.Name)
+		if many[name] || many == nil && slices.Contains(w.names, name) {
+			return badRequest("output '%s' already exists in request", name)
 		}
 		if many != nil {
-			many[*o.Name] = true
+			many[name] = true
 		}
-		binary, err := outputAsBinary(*o.Name, o.Parameters)
+		binary, err := outputAsBinary(name, o.Parameters)
 		if err != nil {
 			return err
 		}
-		w.names, w.binary = append(w.names, *o.Name), append(w.binary, binary)
+		w.names, w.binary = append(w.names, name), append(w.binary, binary)
 	}
-	p.req.Outputs = w.names
+	x.req.Outputs = w.names
 	return nil
 }
 
 // fewOutputs are so few that comparing each with all others is the fastest.
 const fewOutputs = 16
 
-func outputAsBinary(name string, parameters map[string]json.RawMessage) (bool, error) {
-	switch {
-	case parameters["classification"] != nil:
+func outputAsBinary(name string, parameters []jsontensor.Parameter) (bool, error) {
+	if find(parameters, "classification") != nil {
 		return false, unsupported("output '%s': the parameter 'classification' is not supported", name)
-	case parameters["shared_memory_region"] != nil:
-		return false, unsupported("Client shared memory is disabled. Ask for the tensor's bytes in the answer instead.")
-	case parameters["binary_data"] != nil:
-		return boolParameter("binary_data", parameters["binary_data"])
-	default:
-		return false, nil
 	}
+	if find(parameters, "shared_memory_region") != nil {
+		return false, unsupported("Client shared memory is disabled. Ask for the tensor's bytes in the answer instead.")
+	}
+	if raw := find(parameters, "binary_data"); raw != nil {
+		return boolOf("binary_data", raw)
+	}
+	return false, nil
 }
 
 // asBinary reports whether the caller wants an output's bytes as they are.

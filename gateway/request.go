@@ -1,15 +1,14 @@
 package gateway
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 
-	"galatea/infer"
 	"galatea/internal/jsontensor"
 	"galatea/tensor"
 )
@@ -17,43 +16,6 @@ import (
 // headerLength is the HTTP header that says how many bytes of a body are JSON; the
 // rest are tensors. It is Triton's binary tensor data extension.
 const headerLength = "Inference-Header-Content-Length"
-
-// maxRest is how many bytes a request's JSON may have beside its data. It takes many
-// times its size while it is decoded, and real requests need a few hundred bytes.
-const maxRest = 4 << 20
-
-// The JSON part of a request. Pointers tell what is missing from what is empty.
-type requestJSON struct {
-	ID         *string                    `json:"id"`
-	Parameters map[string]json.RawMessage `json:"parameters"`
-	Inputs     *[]inputJSON               `json:"inputs"`
-	Outputs    []outputJSON               `json:"outputs"`
-}
-
-type inputJSON struct {
-	Name       *string                    `json:"name"`
-	Shape      *[]uint64                  `json:"shape"`
-	DataType   *string                    `json:"datatype"`
-	Parameters map[string]json.RawMessage `json:"parameters"`
-}
-
-type outputJSON struct {
-	Name       *string                    `json:"name"`
-	Parameters map[string]json.RawMessage `json:"parameters"`
-}
-
-// wanted is how the caller wants the answer encoded.
-type wanted struct {
-	names  []string // the outputs that the request lists
-	binary []bool   // for each of them
-	rest   bool     // for outputs that it does not list
-}
-
-// parsed is a decoded request.
-type parsed struct {
-	req    *infer.Request
-	wanted wanted
-}
 
 // wholeBody stands for the length of the JSON part when all of the body is that.
 const wholeBody = math.MaxInt
@@ -72,64 +34,33 @@ func headerSize(h http.Header) (int, error) {
 	return int(n), nil
 }
 
-// parseRequest decodes a body. header is headerSize's result. On success the
-// request owns the body; on failure the caller still does.
-func parseRequest(b *body, header int, ref infer.Ref) (parsed, error) {
-	text, tail := b.B, []byte(nil)
+// parse makes the request of the body. header is headerSize's result.
+func (x *exchange) parse(header int) error {
+	text := x.body.B
 	if header != wholeBody {
-		if header <= 0 || header > len(b.B) {
-			return parsed{}, badRequest("inference header size should be in range (0, %d), got: %d", len(b.B), header)
+		if header <= 0 || header > len(text) {
+			return badRequest("inference header size should be in range (0, %d), got: %d", len(text), header)
 		}
-		text, tail = b.B[:header], b.B[header:]
+		text, x.tail = text[:header], text[header:]
 	}
-	rest, data, err := jsontensor.Cut(nil, text, jsontensor.Limits{})
-	if err != nil {
-		return parsed{}, syntaxError(err)
+	if err := x.json.Parse(text, jsontensor.Limits{}); err != nil {
+		return jsonError(err)
 	}
-	if len(rest) > maxRest {
-		return parsed{}, badRequest("request JSON without the tensors' data has %d bytes: expected at most %d", len(rest), maxRest)
-	}
-	var j requestJSON
-	if err := json.Unmarshal(rest, &j); err != nil {
-		return parsed{}, fieldError(err)
-	}
-	d := decoder{data: data, tail: tail, model: ref.Name}
-	p, err := d.request(&j, ref)
-	if err != nil {
-		d.values.release()
-		return parsed{}, err
-	}
-	d.own(p.req, b)
-	return p, nil
+	return x.request()
 }
 
-func syntaxError(err error) error {
-	var syntax *jsontensor.SyntaxError
+// jsonError words what is wrong with a request's JSON as Triton does, where Triton
+// knows it.
+func jsonError(err error) error {
+	if field, is := errors.AsType[*jsontensor.FieldError](err); is && field.Field != "" {
+		return wrongType(field.Field, field.Expected)
+	}
 	switch {
-	case errors.Is(err, jsontensor.ErrDepth):
+	case errors.Is(err, jsontensor.ErrDepth), errors.Is(err, jsontensor.ErrInputs), errors.Is(err, jsontensor.ErrRest):
 		return badRequest("%v", err)
-	case errors.As(err, &syntax):
-		return unparsable("failed to parse the request JSON buffer: %v", err)
 	default:
-		return badRequest("%v", err)
-	}
-}
-
-// fieldError words a field of the wrong type as Triton does.
-func fieldError(err error) error {
-	var wrong *json.UnmarshalTypeError
-	if !errors.As(err, &wrong) {
 		return unparsable("failed to parse the request JSON buffer: %v", err)
 	}
-	field := wrong.Field[strings.LastIndexByte(wrong.Field, '.')+1:]
-	if field == "" {
-		return unparsable("failed to parse the request JSON buffer: expected an object, got %s", wrong.Value)
-	}
-	kind := map[string]string{"shape": "unsigned-integer", "id": "string", "name": "string", "datatype": "string", "inputs": "array", "outputs": "array", "parameters": "object"}[field]
-	if kind == "" {
-		kind = wrong.Type.String()
-	}
-	return wrongType(field, kind)
 }
 
 // wrongType words a value of the wrong type as Triton does.
@@ -142,34 +73,34 @@ func missingField(field string) error {
 	return unparsable("Unable to parse '%s': attempt to access non-existing object member '%s'", field, field)
 }
 
-func (d *decoder) request(j *requestJSON, ref infer.Ref) (parsed, error) {
-	if j.Inputs == nil {
-		return parsed{}, missingField("inputs")
+func (x *exchange) request() error {
+	j := &x.json
+	if !j.HasInputs {
+		return missingField("inputs")
 	}
-	req := &infer.Request{Model: ref, Inputs: make([]tensor.Tensor, len(*j.Inputs))}
-	if j.ID != nil {
-		req.ID = *j.ID
+	x.req.ID = string(j.ID)
+	if err := x.parameters(j.Parameters); err != nil {
+		return err
 	}
-	p := parsed{req: req}
-	if err := p.parameters(j.Parameters); err != nil {
-		return parsed{}, err
-	}
-	for i := range *j.Inputs {
-		if err := d.input(&(*j.Inputs)[i], &req.Inputs[i]); err != nil {
-			return parsed{}, err
+	x.inputs = slices.Grow(x.inputs, len(j.Inputs))[:len(j.Inputs)]
+	for i := range j.Inputs {
+		if err := x.input(&j.Inputs[i], &x.inputs[i]); err != nil {
+			return err
 		}
 	}
-	if err := d.fill(*j.Inputs, req.Inputs); err != nil {
-		return parsed{}, err
+	x.req.Inputs = x.inputs
+	inBody, err := x.fill()
+	if err == nil {
+		err = x.outputs(j.Outputs)
 	}
-	if err := p.outputs(j.Outputs); err != nil {
-		return parsed{}, err
+	if err == nil && !inBody {
+		x.body.release()
 	}
-	return p, nil
+	return err
 }
 
 // input reads all but the data.
-func (d *decoder) input(j *inputJSON, t *tensor.Tensor) error {
+func (x *exchange) input(j *jsontensor.Input, t *tensor.Tensor) error {
 	switch {
 	case j.Name == nil:
 		return missingField("name")
@@ -178,18 +109,19 @@ func (d *decoder) input(j *inputJSON, t *tensor.Tensor) error {
 	case j.Shape == nil:
 		return missingField("shape")
 	}
-	t.Name = *j.Name
+	t.Name = string(j.Name)
 	var err error
-	if t.DType, err = tensor.ParseDType(*j.DataType); err != nil {
+	if t.DType, err = tensor.ParseDType(string(j.DataType)); err != nil {
 		return badRequest("invalid datatype for input %s", t.Name)
 	}
-	t.Shape = make(tensor.Shape, len(*j.Shape))
-	for i, n := range *j.Shape {
+	from := len(x.dims)
+	for _, n := range j.Shape {
 		if n > math.MaxInt64 {
-			return badRequest("invalid shape for input '%s': shape %s contains one or more invalid dimensions", t.Name, strings.ReplaceAll(fmt.Sprint(*j.Shape), " ", ","))
+			return badRequest("invalid shape for input '%s': shape %s contains one or more invalid dimensions", t.Name, strings.ReplaceAll(fmt.Sprint(j.Shape), " ", ","))
 		}
-		t.Shape[i] = int64(n)
+		x.dims = append(x.dims, int64(n))
 	}
+	t.Shape = x.dims[from:len(x.dims):len(x.dims)]
 	if _, err := t.Shape.Bytes(t.DType); err != nil {
 		return badRequest("invalid shape for input '%s': shape %v causes total element count to exceed maximum size of %d", t.Name, t.Shape, int64(math.MaxInt64))
 	}

@@ -75,28 +75,30 @@ func appendString(dst []byte, s string) []byte {
 	return append(dst, '"')
 }
 
-// sendResponse sends an answer; the caller still owns it.
-func sendResponse(c *gin.Context, resp *infer.Response, id string, w wanted) error {
+// send sends an answer; the caller still owns it.
+func (x *exchange) send(c *gin.Context, resp *infer.Response, id string) error {
 	buffer := mem.Get(responseGuess)
 	defer buffer.Release()
-	head, binary, err := appendResponse(buffer.B[:0], resp, id, w)
+	head, binary, err := appendResponse(buffer.B[:0], resp, id, x.wanted)
 	if err != nil {
 		return err
 	}
 	h := c.Writer.Header()
 	total := len(head) + binary
+	h["Content-Type"] = typeJSON
 	if binary > 0 {
-		h.Set("Content-Type", "application/octet-stream")
-		h.Set(headerLength, strconv.Itoa(len(head)))
-	} else {
-		h.Set("Content-Type", "application/json")
-	}
-	if err := expectReader(c, total); err != nil {
-		return err
+		h["Content-Type"] = typeBytes
+		x.length[0] = strconv.Itoa(len(head))
+		h[headerLength] = x.length[:]
 	}
 	encoding := ""
 	if total >= compressMin {
 		encoding = acceptedEncoding(c.Request.Header)
+	}
+	if total > serverBuffer || encoding != "" {
+		if err := expectReader(c, total); err != nil {
+			return err
+		}
 	}
 	if encoding != "" {
 		h.Set("Content-Encoding", encoding)
@@ -105,13 +107,26 @@ func sendResponse(c *gin.Context, resp *infer.Response, id string, w wanted) err
 			return err
 		}
 		defer func() { _ = z.Close() }() // the caller may be gone
-		writeParts(z, head, resp, w)
+		writeParts(z, head, resp, x.wanted)
 		return nil
 	}
-	h.Set("Content-Length", strconv.Itoa(total))
-	writeParts(c.Writer, head, resp, w)
+	if total > serverBuffer {
+		h.Set("Content-Length", strconv.Itoa(total))
+	}
+	writeParts(c.Writer, head, resp, x.wanted)
 	return nil
 }
+
+// Values of headers that all answers share; nobody changes them.
+var (
+	typeJSON  = []string{"application/json"}
+	typeBytes = []string{"application/octet-stream"}
+)
+
+// serverBuffer is the size up to which net/http keeps an answer until it is whole,
+// so that it knows its length by itself, and whoever is to read it cannot hold it up
+// for longer than the server's own limit.
+const serverBuffer = 2048
 
 // expectReader gives the reader of an answer the time that the sender of a body gets,
 // and as much again, since what is left of a body is read before its answer is sent.

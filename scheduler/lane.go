@@ -127,22 +127,22 @@ func (l *lane) run(ctx context.Context, calls []*call) {
 // has been answered.
 func (l *lane) execute(ctx context.Context, calls []*call) (t infer.Timing, err error) {
 	t.Started = time.Now()
-	answers, err := l.answers(ctx, calls, &t)
+	all, err := l.answers(ctx, calls, &t)
 	if err != nil {
 		return t, err
 	}
 	l.queue.stats.ran(calls, t)
 	l.queue.traceBatch(ctx, calls, t)
 	for i, c := range calls {
-		answers[i].Timing = t
-		answers[i].Timing.Queued = c.queued
-		c.answer(answers[i], nil)
+		all[i].Timing = t
+		all[i].Timing.Queued = c.queued
+		c.answer(&all[i], nil)
 	}
 	return t, nil
 }
 
 // answers gathers, runs, checks and scatters. A panic in the backend is one failed batch.
-func (l *lane) answers(ctx context.Context, calls []*call, t *infer.Timing) (answers []*infer.Response, err error) {
+func (l *lane) answers(ctx context.Context, calls []*call, t *infer.Timing) (all []infer.Response, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			l.queue.o.Log.Error("panic in the backend", slog.String("model", l.queue.o.Name), slog.Any("err", p), slog.String("stack", string(debug.Stack())))
@@ -167,17 +167,17 @@ func (l *lane) answers(ctx context.Context, calls []*call, t *infer.Timing) (ans
 	if err := l.startScatter(b, t.Rows); err != nil {
 		return nil, fmt.Errorf("%w: %w", infer.ErrExecution, err)
 	}
-	answers = make([]*infer.Response, len(calls))
+	a := newAnswers(len(calls), b)
 	for i, c := range calls {
-		if answers[i], err = l.scatter(c, b); err != nil {
-			for _, r := range answers[:i] {
-				r.Release()
+		if err = l.scatter(c, b, &a, i); err != nil {
+			for i := range a.responses {
+				a.responses[i].Release()
 			}
 			return nil, fmt.Errorf("%w: %w", infer.ErrExecution, err)
 		}
 	}
 	t.Done = time.Now()
-	return answers, nil
+	return a.responses, nil
 }
 
 // failed says what a failed run means; an instance that says that it is lost is closed.

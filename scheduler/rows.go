@@ -73,12 +73,48 @@ func (l *lane) startScatter(b *backend.Batch, rows int) error {
 	return nil
 }
 
-// scatter copies the call's rows of the outputs that it asked for into a response.
+// answers is the memory of a batch's responses, got at once and left to the garbage
+// collector: a response may live as long as its caller likes.
+type answers struct {
+	responses []infer.Response
+	outputs   []tensor.Tensor // room for those of all responses
+	shapes    []tensor.Shape  // of a response's outputs; calls of as many rows share them
+	rows      int             // that shapes are for
+}
+
+func newAnswers(calls int, b *backend.Batch) answers {
+	wanted := 0
+	for _, w := range b.Want {
+		if w {
+			wanted++
+		}
+	}
+	return answers{
+		responses: make([]infer.Response, calls),
+		outputs:   make([]tensor.Tensor, 0, calls*wanted),
+		shapes:    make([]tensor.Shape, len(b.Outputs)),
+	}
+}
+
+// shape is that of a call's rows of output i.
+func (a *answers) shape(i int, out tensor.Shape, rows int) tensor.Shape {
+	if a.rows != rows {
+		clear(a.shapes)
+		a.rows = rows
+	}
+	if a.shapes[i] == nil {
+		a.shapes[i] = slices.Clone(out)
+		a.shapes[i][0] = int64(rows)
+	}
+	return a.shapes[i]
+}
+
+// scatter copies the call's rows of the outputs that it asked for into response n.
 // It must be called for the batch's calls in order.
-func (l *lane) scatter(c *call, b *backend.Batch) (*infer.Response, error) {
-	resp := &infer.Response{Model: l.queue.o.ID}
-	total := 0
-	parts := make([]tensor.Tensor, 0, len(b.Outputs))
+func (l *lane) scatter(c *call, b *backend.Batch, a *answers, n int) error {
+	resp := &a.responses[n]
+	resp.Model = l.queue.o.ID
+	total, from := 0, len(a.outputs)
 	for i, out := range b.Outputs {
 		if !b.Want[i] {
 			continue
@@ -86,29 +122,28 @@ func (l *lane) scatter(c *call, b *backend.Batch) (*infer.Response, error) {
 		if l.queue.o.MaxBatchSize > 0 {
 			data, err := l.rows[i].Next(int64(c.rows))
 			if err != nil {
-				return nil, fmt.Errorf("output %q: %w", out.Name, err)
+				return fmt.Errorf("output %q: %w", out.Name, err)
 			}
 			out.Data = data
-			if int(out.Shape[0]) != c.rows {
-				out.Shape = slices.Clone(out.Shape)
-				out.Shape[0] = int64(c.rows)
-			}
+			out.Shape = a.shape(i, out.Shape, c.rows)
 		}
 		if asked(c.req.Outputs, out.Name) {
-			parts = append(parts, out)
+			a.outputs = append(a.outputs, out)
 			total += len(out.Data)
 		}
 	}
+	resp.Outputs = a.outputs[from:len(a.outputs):len(a.outputs)]
 	memory := mem.Get(total)
 	at := 0
-	for i := range parts {
-		n := copy(memory.B[at:], parts[i].Data)
-		parts[i].Data = memory.B[at : at+n : at+n]
-		at += n
+	for i := range resp.Outputs {
+		t := &resp.Outputs[i]
+		end := at + copy(memory.B[at:], t.Data)
+		t.Data = memory.B[at:end:end]
+		at = end
 	}
-	resp.Outputs = inOrder(parts, c.req.Outputs)
+	inOrder(resp.Outputs, c.req.Outputs)
 	resp.Own(memory)
-	return resp, nil
+	return nil
 }
 
 func asked(names []string, name string) bool {
@@ -116,12 +151,10 @@ func asked(names []string, name string) bool {
 }
 
 // inOrder sorts the outputs into the order in which the request named them.
-func inOrder(parts []tensor.Tensor, names []string) []tensor.Tensor {
-	if len(names) < 2 {
-		return parts
+func inOrder(parts []tensor.Tensor, names []string) {
+	if len(names) > 1 {
+		slices.SortFunc(parts, func(a, b tensor.Tensor) int {
+			return slices.Index(names, a.Name) - slices.Index(names, b.Name)
+		})
 	}
-	slices.SortFunc(parts, func(a, b tensor.Tensor) int {
-		return slices.Index(names, a.Name) - slices.Index(names, b.Name)
-	})
-	return parts
 }

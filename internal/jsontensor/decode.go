@@ -47,7 +47,7 @@ func supported(d tensor.DType) error {
 //
 // It returns errors that wrap ErrTooFew or ErrTooMany (and so ErrCount), or
 // ErrUnsupported; an *ElementError; a *SyntaxError, which does not happen to what
-// Cut returned; and one that wraps ErrDepth for an object in place of an element
+// Parse returned; and one that wraps ErrDepth for an object in place of an element
 // that is nested too deep. The first of them in the order of the text is returned.
 func Append(dst, src []byte, d tensor.DType, want int64) ([]byte, error) {
 	if err := supported(d); err != nil {

@@ -12,6 +12,8 @@ var (
 	ErrDepth = errors.New("JSON nesting depth exceeds maximum allowed limit")
 	// ErrInputs is returned for a request with more inputs than allowed.
 	ErrInputs = errors.New("too many inputs")
+	// ErrRest is returned for a request with more JSON beside its data than allowed.
+	ErrRest = errors.New("too much JSON beside the tensors' data")
 	// ErrCount is returned for a value that does not have as many elements as
 	// wanted; ErrTooFew and ErrTooMany, which wrap it, say which way.
 	ErrCount = errors.New("unexpected number of elements")
@@ -30,6 +32,20 @@ type SyntaxError struct {
 }
 
 func (e *SyntaxError) Error() string { return fmt.Sprintf("%s at %d", e.Text, e.Offset) }
+
+// FieldError is returned for a member of a request that is JSON, but of another type.
+type FieldError struct {
+	Field    string // "": the request itself
+	Expected string // array, object, string or unsigned-integer
+	Got      string // array, object, string, number, bool or null
+}
+
+func (e *FieldError) Error() string {
+	if e.Field == "" {
+		return fmt.Sprintf("expected an %s, got %s", e.Expected, e.Got)
+	}
+	return fmt.Sprintf("%s: expected %s, got %s", e.Field, e.Expected, e.Got)
+}
 
 // ElementError is returned for an element that is JSON, but not a value of the
 // tensor's data type.

@@ -5,7 +5,7 @@ package jsontensor
 // which others are to go on, where there must be an element as well.
 //
 // It says nothing that scanner.value would not; it is there because nearly all that
-// Cut walks is numbers, and this takes about a cycle for each byte of them, however
+// Parse walks is numbers, and this takes about a cycle for each byte of them, however
 // they are written.
 func skipNumbers(b []byte, i int) int {
 	start, s := i, uint64(atValue)
