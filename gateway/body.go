@@ -118,7 +118,7 @@ func (x *exchange) readBody(c *gin.Context, header int) error {
 }
 
 // fill reads a body.
-func (b *held) fill(from *paced, header int) error {
+func (h *held) fill(from *paced, header int) error {
 	size := from.c.Request.ContentLength
 	if size > from.limit {
 		return tooLarge(size, from.limit)
@@ -132,33 +132,33 @@ func (b *held) fill(from *paced, header int) error {
 	case err != nil:
 		return err
 	case plain != io.Reader(from):
-		if err := b.grow(plain, pad, from.limit); err != nil {
+		if err := h.grow(plain, pad, from.limit); err != nil {
 			return err
 		}
 		return finished(from)
 	case size < 0:
-		return b.grow(from, pad, from.limit)
+		return h.grow(from, pad, from.limit)
 	}
-	if err := b.resize(int(size) + pad); err != nil {
+	if err := h.resize(int(size) + pad); err != nil {
 		return err
 	}
-	b.B = b.B[pad:]
-	if _, err := io.ReadFull(from, b.B); err != nil {
+	h.B = h.B[pad:]
+	if _, err := io.ReadFull(from, h.B); err != nil {
 		return readError(err)
 	}
 	return nil
 }
 
 // grow reads a body of unknown length.
-func (b *held) grow(from io.Reader, pad int, limit int64) error {
-	if err := b.resize(firstRead); err != nil {
+func (h *held) grow(from io.Reader, pad int, limit int64) error {
+	if err := h.resize(firstRead); err != nil {
 		return err
 	}
 	for n := pad; ; {
-		to := b.B[n:]
-		if n == len(b.B) {
+		to := h.B[n:]
+		if n == len(h.B) {
 			if most := int(limit) + pad; n < most {
-				if err := b.resize(min(2*n, most)); err != nil {
+				if err := h.resize(min(2*n, most)); err != nil {
 					return err
 				}
 				continue
@@ -171,7 +171,7 @@ func (b *held) grow(from io.Reader, pad int, limit int64) error {
 		case int64(n-pad) > limit:
 			return tooLarge(int64(n-pad), limit)
 		case errors.Is(err, io.EOF):
-			b.B = b.B[pad:n]
+			h.B = h.B[pad:n]
 			return nil
 		case err != nil:
 			return readError(err)

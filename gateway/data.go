@@ -111,15 +111,15 @@ func (x *exchange) decodeJSON(text []byte, t *tensor.Tensor, room int) error {
 }
 
 // append parses an input's JSON text into the end of what is held.
-func (v *held) append(text []byte, t *tensor.Tensor) error {
+func (h *held) append(text []byte, t *tensor.Tensor) error {
 	want, err := t.Shape.Elements()
 	if err != nil {
 		return badRequest("invalid shape for input '%s'", t.Name)
 	}
-	grown, err := jsontensor.Append(v.B, text, t.DType, want)
+	grown, err := jsontensor.Append(h.B, text, t.DType, want)
 	switch {
 	case err == nil:
-		v.B = grown
+		h.B = grown
 		return nil
 	case errors.Is(err, jsontensor.ErrUnsupported):
 		return badRequest("receiving %v data via JSON is not supported. Please use the binary data format for input %s", t.DType, t.Name)
