@@ -103,7 +103,7 @@ func (d *decoder) value(n *yaml.Node, v reflect.Value, f field, path string) boo
 	case reflect.Struct:
 		return d.structure(n, v, f, path)
 	case reflect.Map:
-		return d.dictionary(n, v, path)
+		return d.dictionary(n, v, f, path)
 	case reflect.Slice:
 		return d.list(n, v, f, path)
 	default:
@@ -202,8 +202,8 @@ func (d *decoder) unknown(line int, v reflect.Value, key, path string) {
 	d.add(line, path, "%s", unknownKey(key, near, known))
 }
 
-// dictionary reads a map of texts; any scalar is a text. Parameters may also be in Triton's form, {string_value: "..."}.
-func (d *decoder) dictionary(n *yaml.Node, v reflect.Value, path string) bool {
+// dictionary reads a map. Any scalar is a text. Parameters may also be in Triton's form, {string_value: "..."}.
+func (d *decoder) dictionary(n *yaml.Node, v reflect.Value, f field, path string) bool {
 	if !d.container(n, yaml.MappingNode, path, "a mapping of names to values") {
 		return false
 	}
@@ -222,6 +222,13 @@ func (d *decoder) dictionary(n *yaml.Node, v reflect.Value, path string) bool {
 			}
 			if d.value(value, reflect.ValueOf(&p).Elem(), field{}, at) {
 				texts.SetMapIndex(reflect.ValueOf(key), reflect.ValueOf(string(p.StringValue)))
+			}
+			continue
+		}
+		if v.Type().Elem().Kind() != reflect.String {
+			item := reflect.New(v.Type().Elem()).Elem()
+			if d.value(value, item, f, at) {
+				texts.SetMapIndex(reflect.ValueOf(key), item)
 			}
 			continue
 		}

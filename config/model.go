@@ -34,6 +34,12 @@ type Model struct {
 	// Which versions of the model to serve: exactly one of latest, all and specific. Left out, the newest one.
 	VersionPolicy *VersionPolicy `yaml:"version_policy" rule:"one"`
 
+	// The version that a request without a version gets. Left out, the newest one that is ready.
+	DefaultVersion *int64 `yaml:"default_version" min:"1" max:"9223372036854775807"`
+
+	// Names for versions, such as stable: 3. Requests ask for them at /v2/models/NAME/labels/LABEL. A label moves only to a version that is ready, and keeps it served whatever version_policy says.
+	Labels map[string]int64 `yaml:"labels" min:"1" max:"9223372036854775807"`
+
 	// How many executions of the model may run at the same time, and where. For the present a list has one group at most. Left out, one instance.
 	InstanceGroup []InstanceGroup `yaml:"instance_group"`
 
@@ -48,6 +54,12 @@ type Model struct {
 
 	// Labels that all metrics of this model carry. Each name gets an underscore in front, as in Triton.
 	MetricTags map[string]string `yaml:"metric_tags"`
+
+	// How a new version takes over from the one that serves.
+	Rollout *Rollout `yaml:"rollout"`
+
+	// Requests to run before a version is ready, on every instance. One that fails refuses the version. Beside them, runs of made-up rows at the usual batch sizes are made in any case.
+	ModelWarmup []Warmup `yaml:"model_warmup"`
 
 	source source
 }

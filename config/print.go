@@ -113,6 +113,9 @@ func commas(numbers []int) string {
 // encode returns the YAML of a struct of this package, without what is left out: it
 // is the decoder backwards. It returns nil for a value that is left out.
 func encode(v reflect.Value) *yaml.Node {
+	if d, ok := reflect.TypeAssert[time.Duration](v); ok {
+		return scalarNode(d.String(), "!!str", d == 0)
+	}
 	if t, ok := reflect.TypeAssert[tensor.DType](v); ok {
 		return scalarNode(t.ConfigName(), "!!str", t == tensor.Invalid)
 	}
@@ -133,6 +136,12 @@ func encode(v reflect.Value) *yaml.Node {
 		return scalarNode(strconv.FormatBool(v.Bool()), "!!bool", !v.Bool())
 	case reflect.String:
 		return scalarNode(v.String(), "!!str", v.String() == "")
+	case reflect.Float64:
+		text := strconv.FormatFloat(v.Float(), 'g', -1, 64)
+		if wholeNumber.MatchString(text) {
+			return scalarNode(text, "!!int", false)
+		}
+		return scalarNode(text, "!!float", false)
 	default:
 		return scalarNode(strconv.FormatInt(v.Int(), 10), "!!int", false)
 	}
@@ -177,7 +186,12 @@ func encodeMap(v reflect.Value) *yaml.Node {
 	slices.Sort(names)
 	n := &yaml.Node{Kind: yaml.MappingNode}
 	for _, name := range names {
-		appendPair(n, name, scalarNode(v.MapIndex(reflect.ValueOf(name)).String(), "!!str", false))
+		item := v.MapIndex(reflect.ValueOf(name))
+		if item.Kind() == reflect.String {
+			appendPair(n, name, scalarNode(item.String(), "!!str", false))
+			continue
+		}
+		appendPair(n, name, encode(item))
 	}
 	return n
 }

@@ -49,6 +49,8 @@ func (d *decoder) scalar(n *yaml.Node, v reflect.Value, f field, path string) bo
 	case v.Kind() == reflect.Bool && tag == "!!bool":
 		v.SetBool(n.Value == "true" || n.Value == "True" || n.Value == "TRUE")
 		return true
+	case v.CanFloat() && (tag == "!!int" || tag == "!!float"):
+		return d.float(n, v, f, path)
 	case v.CanInt() && wholeNumber.MatchString(n.Value) && tag != "!!str":
 		return d.number(n, v, f, path, n.Value)
 	}
@@ -86,6 +88,19 @@ func (d *decoder) number(n *yaml.Node, v reflect.Value, f field, path, written s
 		return true
 	}
 	return false
+}
+
+// float reads a number that need not be whole, within its limits.
+func (d *decoder) float(n *yaml.Node, v reflect.Value, f field, path string) bool {
+	x, err := strconv.ParseFloat(n.Value, 64)
+	low, _ := strconv.ParseFloat(f.min, 64) // the limits are this package's own
+	high, _ := strconv.ParseFloat(f.max, 64)
+	if err != nil || !(x >= low && x <= high) {
+		d.add(n.Line, path, "%s is out of range: expected %s to %s", cut(n.Value), f.min, f.max)
+		return false
+	}
+	v.SetFloat(x)
+	return true
 }
 
 // inRange reports whether x keeps the field's limits, those that it has.
@@ -136,6 +151,8 @@ func expectation(v reflect.Value) string {
 		return "true or false"
 	case v.CanInt():
 		return "a whole number such as 8"
+	case v.CanFloat():
+		return "a number such as 2.5"
 	case v.Kind() == reflect.Slice:
 		return "a list"
 	}

@@ -128,6 +128,9 @@ func (g *generator) value(t reflect.Type, f field) *schema {
 	case reflect.Struct:
 		return g.object(t, f)
 	case reflect.Map:
+		if t.Elem().Kind() != reflect.String {
+			return &schema{Type: []string{"object", "null"}, Additional: g.value(t.Elem(), f)}
+		}
 		return &schema{Type: []string{"object", "null"}, Additional: scalarSchema()}
 	case reflect.Slice:
 		s := &schema{Type: []string{"array", "null"}, Items: g.value(t.Elem(), f), UniqueItems: f.rule("unique")}
@@ -145,6 +148,9 @@ func (g *generator) value(t reflect.Type, f field) *schema {
 	}
 	if f.min == "" || f.max == "" {
 		g.t.Errorf("%s: expected limits for a number", f.key)
+	}
+	if t.Kind() == reflect.Float64 {
+		return &schema{Type: "number", Minimum: json.Number(f.min), Maximum: json.Number(f.max), Default: standard(t, f)}
 	}
 	s := &schema{Type: "integer", Minimum: json.Number(f.min), Maximum: json.Number(f.max), Default: standard(t, f)}
 	if f.max == strconv.Itoa(math.MaxInt64) {

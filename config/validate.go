@@ -19,6 +19,9 @@ func (m *Model) check(r *report) {
 	m.checkInstances(r)
 	m.checkBatching(r)
 	m.checkAccelerators(r)
+	m.checkVersions(r)
+	m.checkRollout(r)
+	m.checkWarmup(r)
 	m.Parameters.session(r)
 	for _, name := range slices.Sorted(maps.Keys(m.MetricTags)) {
 		if !tagPattern.MatchString(name) {

@@ -15,6 +15,12 @@ type TimeoutAction string
 // AcceleratorName names an execution provider.
 type AcceleratorName string
 
+// Strategy is how a new version takes over.
+type Strategy string
+
+// Order is what comes first, the new version's load or the old one's end.
+type Order string
+
 // GraphLevel says how far ONNX Runtime rewrites a graph, in Triton's numbers.
 type GraphLevel int
 
@@ -28,6 +34,13 @@ const (
 	KindCPU  Kind = "KIND_CPU"
 
 	TimeoutReject TimeoutAction = "REJECT"
+
+	StrategyImmediate Strategy = "immediate"
+	StrategyCanary    Strategy = "canary"
+	StrategyShadow    Strategy = "shadow"
+
+	OrderAvailability Order = "availability"
+	OrderResource     Order = "resource"
 
 	AcceleratorCUDA     AcceleratorName = "cuda"
 	AcceleratorTensorRT AcceleratorName = "tensorrt"
@@ -54,6 +67,14 @@ func (Kind) tritonChoices() []string { return []string{"KIND_MODEL"} }
 func (TimeoutAction) choices() []string       { return []string{string(TimeoutReject)} }
 func (TimeoutAction) tritonChoices() []string { return []string{"DELAY"} }
 
+func (Strategy) choices() []string {
+	return []string{string(StrategyImmediate), string(StrategyCanary), string(StrategyShadow)}
+}
+func (Strategy) tritonChoices() []string { return nil }
+
+func (Order) choices() []string       { return []string{string(OrderAvailability), string(OrderResource)} }
+func (Order) tritonChoices() []string { return nil }
+
 func (AcceleratorName) choices() []string {
 	return []string{string(AcceleratorTensorRT), string(AcceleratorCUDA)}
 }
@@ -69,7 +90,7 @@ type tritonKeys interface{ tritonKeys() []string }
 func (Model) tritonKeys() []string {
 	return []string{
 		"batch_input", "batch_output", "cc_model_filenames", "ensemble_scheduling", "model_metrics", "model_operations",
-		"model_repository_agents", "model_transaction_policy", "model_warmup", "response_cache", "runtime", "sequence_batching",
+		"model_repository_agents", "model_transaction_policy", "response_cache", "runtime", "sequence_batching",
 	}
 }
 
