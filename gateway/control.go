@@ -68,9 +68,14 @@ func (g *Gateway) load(c *gin.Context) {
 	if err == nil {
 		err = checkName(name)
 	}
-	for parameter := range request.Parameters {
+	again := false
+	for parameter, raw := range request.Parameters {
 		if err != nil {
 			break
+		}
+		if parameter == "force" {
+			again, err = boolOf(parameter, raw)
+			continue
 		}
 		if parameter == "config" || strings.HasPrefix(parameter, "file:") {
 			err = unsupported("load parameter '%s' is not supported: put the file into the model repository instead", parameter)
@@ -78,7 +83,11 @@ func (g *Gateway) load(c *gin.Context) {
 			err = unparsable("unexpected error on creating Triton parameter")
 		}
 	}
-	if err == nil {
+	switch {
+	case err != nil:
+	case again:
+		err = g.o.Control.Reload(c.Request.Context(), name)
+	default:
 		err = g.o.Control.Load(c.Request.Context(), name)
 	}
 	replyControl(c, name, err)
@@ -99,6 +108,9 @@ func (g *Gateway) unload(c *gin.Context) {
 	replyControl(c, name, err)
 }
 
+// onlyExplicit is what Triton says in the modes none and poll. Trying again is of no use.
+const onlyExplicit = "explicit model load / unload is not allowed if polling is enabled"
+
 // replyControl answers a load or unload: nothing on success.
 func replyControl(c *gin.Context, name string, err error) {
 	var failed *repository.LoadError
@@ -106,7 +118,7 @@ func replyControl(c *gin.Context, name string, err error) {
 	case err == nil:
 		c.Status(http.StatusOK)
 	case errors.Is(err, repository.ErrMode):
-		replyError(c, http.StatusServiceUnavailable, "explicit model load / unload is not allowed if polling is enabled")
+		replyError(c, http.StatusServiceUnavailable, onlyExplicit)
 	case errors.Is(err, infer.ErrUnknownModel):
 		replyError(c, http.StatusInternalServerError, "failed to load '"+name+"', failed to poll from model repository")
 	case errors.As(err, &failed):

@@ -25,6 +25,7 @@ var statuses = []struct {
 }{
 	{infer.ErrUnknownModel, http.StatusNotFound},
 	{infer.ErrUnknownVersion, http.StatusNotFound},
+	{infer.ErrUnknownLabel, http.StatusNotFound},
 	{infer.ErrNoVersion, http.StatusNotFound},
 	{infer.ErrNotReady, http.StatusServiceUnavailable},
 	{infer.ErrInvalid, http.StatusBadRequest},
@@ -61,8 +62,12 @@ func textOf(err error, ref infer.Ref, id string) string {
 		return fmt.Sprintf("Request for unknown model: '%s' is not found", ref.Name)
 	case errors.Is(err, infer.ErrUnknownVersion):
 		return fmt.Sprintf("Request for unknown model: '%s' version %d is not found", ref.Name, ref.Version)
+	case errors.Is(err, infer.ErrUnknownLabel):
+		return fmt.Sprintf("Request for unknown model: '%s' label '%s' is not found", ref.Name, ref.Label)
 	case errors.Is(err, infer.ErrNoVersion):
 		return fmt.Sprintf("Request for unknown model: '%s' has no available versions", ref.Name)
+	case errors.Is(err, infer.ErrNotReady) && ref.Label != "":
+		return fmt.Sprintf("Request for unknown model: '%s' label '%s' stands for no version that is at ready state", ref.Name, ref.Label)
 	case errors.Is(err, infer.ErrNotReady):
 		return fmt.Sprintf("Request for unknown model: '%s' version %d is not at ready state", ref.Name, ref.Version)
 	}
@@ -114,7 +119,7 @@ func replyError(c *gin.Context, status int, text string) {
 		text = strings.ToValidUTF8(text[:maxErrorText], "") + "..."
 	}
 	body := append(appendString([]byte(`{"error":`), text), '}')
-	if status == http.StatusServiceUnavailable {
+	if status == http.StatusServiceUnavailable && text != onlyExplicit {
 		c.Header("Retry-After", "1")
 	}
 	reply(c, status, body)

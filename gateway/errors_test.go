@@ -61,6 +61,7 @@ func TestEverySentinelHasAStatusAndAText(t *testing.T) {
 type control struct{ err error }
 
 func (c control) Load(context.Context, string) error   { return c.err }
+func (c control) Reload(context.Context, string) error { return nil }
 func (c control) Unload(context.Context, string) error { return c.err }
 
 func TestLoadAndUnloadAnswerAsTritonDoes(t *testing.T) {

@@ -29,7 +29,22 @@ type Models interface {
 // Control loads and unloads models on request; *repository.Reconciler is one.
 type Control interface {
 	Load(ctx context.Context, name string) error
+	Reload(ctx context.Context, name string) error
 	Unload(ctx context.Context, name string) error
+}
+
+// Decisions is what may be decided about versions on request; *repository.Reconciler does it.
+type Decisions interface {
+	SetLabel(ctx context.Context, name, label string, version int64) error
+	RollBack(ctx context.Context, name, why string) (version int64, err error)
+	Promote(ctx context.Context, name string, version int64, why string) error
+}
+
+// Rollouts tells of names and rollouts; *repository.Router does.
+type Rollouts interface {
+	Names(model string) (labels map[string]int64, standard int64)
+	Trial(model string) (repository.TrialInfo, bool)
+	Trials() []repository.TrialInfo
 }
 
 // Options are what a Gateway is made of.
@@ -37,6 +52,13 @@ type Options struct {
 	Handler infer.Handler // answers inferences
 	Models  Models
 	Control Control
+
+	Decisions Decisions // nil: nothing may be decided, and Rollouts and Events are not needed
+	Rollouts  Rollouts
+	Events    *repository.Events
+	Counts    func(repository.TrialInfo) any  // how a rollout goes, for GET /v2/repository/rollouts; nil: not told
+	Sticky    func(infer.Ref) (header string) // the header that places a caller in a rollout, "": none; nil: none ever
+
 	Ready   func() bool // whether the server is ready; nil: always
 	Loaded  func() bool // whether all models there were at the start have been looked at; nil: always
 	Version string      // the server's, for GET /v2
@@ -59,7 +81,9 @@ type Gateway struct {
 	engine   *gin.Engine
 	requests requestCounts
 
-	exchanges sync.Pool // *exchange
+	exchanges sync.Pool     // *exchange
+	stopping  chan struct{} // closed when streams are to end
+	stop      sync.Once
 }
 
 // New returns a gateway.
@@ -75,7 +99,7 @@ func New(o Options) *Gateway {
 		o.Loaded = yes
 	}
 	gin.SetMode(gin.ReleaseMode)
-	g := &Gateway{o: o, engine: gin.New()}
+	g := &Gateway{o: o, engine: gin.New(), stopping: make(chan struct{})}
 	g.SetLimits(o.Limits)
 	g.engine.RedirectTrailingSlash = false
 	g.engine.UseRawPath = true // a model's name may hold an escaped slash
@@ -98,6 +122,9 @@ func (g *Gateway) SetLimits(l Limits) {
 	g.limits.Store(&l)
 }
 
+// EndStreams ends the answers that would go on for ever.
+func (g *Gateway) EndStreams() { g.stop.Do(func() { close(g.stopping) }) }
+
 // ServeHTTP answers one request.
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) { g.engine.ServeHTTP(w, r) }
 
@@ -107,7 +134,7 @@ func (g *Gateway) routes() {
 	v2.GET("/health/live", g.live)
 	v2.GET("/health/ready", g.ready)
 	v2.GET("/models/stats", g.allStats)
-	for _, model := range []string{"/models/:model", "/models/:model/versions/:version"} {
+	for _, model := range []string{"/models/:model", "/models/:model/versions/:version", "/models/:model/labels/:label"} {
 		m := v2.Group(model)
 		m.GET("", g.modelMetadata)
 		m.GET("/ready", g.modelReady)
@@ -118,11 +145,27 @@ func (g *Gateway) routes() {
 	v2.POST("/repository/index", g.index)
 	v2.POST("/repository/models/:model/load", g.load)
 	v2.POST("/repository/models/:model/unload", g.unload)
+	if g.o.Decisions != nil {
+		g.decisionRoutes(v2)
+	}
 	for _, path := range []string{"/index", "/models/:model/load", "/models/:model/unload"} {
 		v2.POST("/repository/:repository"+path, func(c *gin.Context) {
 			replyError(c, http.StatusNotImplemented, "'repository_name' specification is not supported")
 		})
 	}
+}
+
+// decisionRoutes are for what may be decided about versions, and for seeing it.
+func (g *Gateway) decisionRoutes(v2 *gin.RouterGroup) {
+	v2.POST("/repository/models/:model/rollback", g.rollBack)
+	v2.POST("/repository/models/:model/promote", g.promote)
+	for _, path := range []string{"/labels/:label", "/default"} {
+		v2.POST("/repository/models/:model"+path, g.setLabel)
+		v2.DELETE("/repository/models/:model"+path, g.setLabel)
+	}
+	v2.GET("/repository/models", g.models)
+	v2.GET("/repository/rollouts", g.rollouts)
+	v2.GET("/events", g.events)
 }
 
 // observe logs a request when debugging, carries its trace, and makes an answer of a panic.

@@ -29,6 +29,11 @@ func (g *Gateway) infer(c *gin.Context) {
 		return
 	}
 	x.req.Received = received
+	if g.o.Sticky != nil {
+		if header := g.o.Sticky(ref); header != "" {
+			x.req.Affinity = c.GetHeader(header)
+		}
+	}
 	id := x.req.ID
 	resp, err := x.ask(c.Request.Context())
 	if err != nil {
@@ -44,7 +49,7 @@ func (g *Gateway) infer(c *gin.Context) {
 // known passes on an error, except that before the first pass over the repository has
 // ended nobody can say that a model is not there.
 func (g *Gateway) known(err error) error {
-	missing := errors.Is(err, infer.ErrUnknownModel) || errors.Is(err, infer.ErrUnknownVersion) || errors.Is(err, infer.ErrNoVersion)
+	missing := errors.Is(err, infer.ErrUnknownModel) || errors.Is(err, infer.ErrUnknownLabel) || errors.Is(err, infer.ErrUnknownVersion) || errors.Is(err, infer.ErrNoVersion)
 	if missing && !g.o.Loaded() {
 		return &wireError{http.StatusServiceUnavailable, "Server not ready"}
 	}
@@ -53,7 +58,7 @@ func (g *Gateway) known(err error) error {
 
 // refOf reads which model a path names.
 func refOf(c *gin.Context) (infer.Ref, error) {
-	ref := infer.Ref{Name: c.Param("model")}
+	ref := infer.Ref{Name: c.Param("model"), Label: c.Param("label")}
 	text := c.Param("version")
 	if text == "" {
 		return ref, nil

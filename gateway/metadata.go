@@ -78,7 +78,7 @@ func (g *Gateway) modelMetadata(c *gin.Context) {
 		return
 	}
 	versions := []string{strconv.FormatInt(info.ID.Version, 10)}
-	if ref.Version == 0 {
+	if ref.Version == 0 && ref.Label == "" {
 		versions = versions[:0]
 		for _, v := range g.o.Models.Versions(ref.Name) {
 			versions = append(versions, strconv.FormatInt(v, 10))

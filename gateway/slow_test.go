@@ -29,6 +29,7 @@ func (anyModel) Info(infer.Ref) (repository.Info, error) {
 func (anyModel) Versions(string) []int64              { return nil }
 func (anyModel) Index() []repository.Status           { return nil }
 func (anyModel) Load(context.Context, string) error   { return nil }
+func (anyModel) Reload(context.Context, string) error { return nil }
 func (anyModel) Unload(context.Context, string) error { return nil }
 func answerWith(y string) (*infer.Response, error) {
 	return &infer.Response{Outputs: []tensor.Tensor{{Name: "y", DType: tensor.Bytes, Shape: tensor.Shape{1}, Data: tensor.AppendString(nil, y)}}}, nil

@@ -74,6 +74,14 @@ func (g *Gateway) modelStats(c *gin.Context) {
 		return
 	}
 	versions := g.o.Models.Versions(ref.Name)
+	if ref.Label != "" {
+		info, err := g.o.Models.Info(ref)
+		if err != nil {
+			fail(c, g.known(err), ref, "")
+			return
+		}
+		ref.Version = info.ID.Version
+	}
 	if ref.Version != 0 {
 		versions = []int64{ref.Version}
 	}

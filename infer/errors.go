@@ -12,6 +12,8 @@ var (
 	ErrUnknownModel = errors.New("unknown model")
 	// ErrUnknownVersion says that the model is known but not the version.
 	ErrUnknownVersion = errors.New("unknown model version")
+	// ErrUnknownLabel says that the model is known but not the label.
+	ErrUnknownLabel = errors.New("unknown model label")
 	// ErrNoVersion says that the model is known but none of its versions is ready.
 	ErrNoVersion = errors.New("no version available")
 	// ErrNotReady says that the version is known but not ready: loading, failed or unloaded.
@@ -33,7 +35,7 @@ var (
 // Sentinels lists the errors above, so that a test can demand an answer for each.
 func Sentinels() []error {
 	return []error{
-		ErrUnknownModel, ErrUnknownVersion, ErrNoVersion, ErrNotReady, ErrInvalid,
+		ErrUnknownModel, ErrUnknownVersion, ErrUnknownLabel, ErrNoVersion, ErrNotReady, ErrInvalid,
 		ErrQueueFull, ErrTimeout, ErrStopping, ErrExecution, ErrInstanceLost,
 	}
 }

@@ -30,6 +30,7 @@ type Request struct {
 	Timeout  time.Duration // 0: none; how long the request may wait in the queue
 	Deadline time.Time     // zero: none
 	Tenant   string
+	Affinity string // requests of the same one stay together while a version is tried; "": none
 	Sequence Sequence
 	Received time.Time // when its first byte arrived
 

@@ -42,16 +42,39 @@ func (l *loop) edited(ctx context.Context, e edit) {
 	switch {
 	case l.stopping:
 		e.done <- infer.ErrStopping
+	case e.change != nil:
+		if err := e.change(l); err != nil {
+			e.done <- err
+			return
+		}
+		l.save(e.done)
 	case e.unload:
 		l.asks.withdraw(e.name)
 		l.asks.answerIf(func(w *waiter) (error, bool) {
 			return &LoadError{e.name, []Failure{{0, "it was unloaded meanwhile"}}}, w.name == e.name
 		})
-		e.done <- nil
+		l.keepAsked(e.name, false)
+		l.save(e.done)
 	default:
+		if e.again {
+			l.forced[e.name]++
+		}
+		l.keepAsked(e.name, true)
 		l.asks.waiters = append(l.asks.waiters, &waiter{name: e.name, scan: l.scanID + 1, done: e.done})
 		l.scan(ctx)
 	}
+}
+
+// keepAsked remembers what was asked for, in ModeExplicit.
+func (l *loop) keepAsked(name string, asked bool) {
+	if l.o.Mode != ModeExplicit {
+		return
+	}
+	if l.settings.Asked == nil {
+		l.settings.Asked = map[string]bool{}
+	}
+	l.settings.Asked[name] = asked
+	l.save(nil)
 }
 
 // takeAsked takes what the source says of the models that a Load waits for, of those
@@ -110,7 +133,7 @@ func (a *asks) look(scan int, found map[string][]Desired, serves func(string) bo
 	for _, w := range a.waiters {
 		if !w.taken && w.scan <= scan {
 			w.taken = true
-			a.names[w.name] = true
+			a.names[w.name] = true // of no effect outside of ModeExplicit
 			retried[w.name] = true
 		}
 	}

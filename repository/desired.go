@@ -4,9 +4,11 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 
 	"galatea/config"
+	"galatea/tensor"
 )
 
 // Source says what there is to serve.
@@ -29,17 +31,38 @@ type Desired struct {
 	Folder   string // the version's own
 	File     string // the model's file
 	Digest   string // names everything that a load depends on
-	Policy   Policy // which of the model's versions to serve
+	Gate     string // names everything besides that it is tried against before it serves
+	Policy   Policy // the model's
 	Config   *config.Model
 	Settling bool  // still being written; not to be loaded yet
 	Err      error // why it cannot be loaded, until the digest changes
+
+	// What was decided at run time; the Reconciler sets these.
+	Withdrawn string // why it is not to serve any more, whatever its files are; "": it may
+	Trial     bool   // it has not yet been chosen over the version that serves
+
+	// Live is what the model's callers are used to, set for a Loader; nil: nothing yet.
+	Live *tensor.Signature
 }
 
-// Policy says which versions of a model to serve. The zero value is the newest one.
+// FilesDigest is the digest as the source gave it; a load that was forced though nothing
+// had changed has another.
+func (d Desired) FilesDigest() string { return plainDigest(d.Digest) }
+
+// Policy says which versions of a model to serve, under which names, and how a new one
+// takes over. The zero value is the newest one, at once.
 type Policy struct {
 	All      bool
 	Specific []int64
 	Latest   int // 0 is 1
+
+	Default int64            // what a request without a version gets; 0: the newest that is ready
+	Labels  map[string]int64 // names for versions
+	Rollout config.Plan
+
+	// Kept versions are served whatever the rest says. The Reconciler adds those that
+	// have names.
+	Kept []int64
 }
 
 // ErrTerminal marks a failure that only other files can mend: trying again will not help.
@@ -47,6 +70,16 @@ var ErrTerminal = errors.New("refused")
 
 // Terminal marks err as one that only other files can mend; its text stays as it is.
 func Terminal(err error) error { return &terminalError{err} }
+
+// GateError says which check a version has not passed before it would have served. It is
+// terminal.
+type GateError struct {
+	Gate string // integrity, signature, warmup or golden
+	Err  error
+}
+
+func (e *GateError) Error() string   { return fmt.Sprintf("refused by its %s check: %v", e.Gate, e.Err) }
+func (e *GateError) Unwrap() []error { return []error{ErrTerminal, e.Err} }
 
 type terminalError struct{ err error }
 
@@ -63,6 +96,8 @@ func (p Policy) choose(versions []int64, needsStandIn func(int64) bool) []int64 
 	var chosen []int64
 	for _, v := range slices.Compact(versions) {
 		switch {
+		case slices.Contains(p.Kept, v) && (len(p.Specific) > 0 || !p.All && limit == 0):
+			chosen = append(chosen, v)
 		case len(p.Specific) > 0:
 			if slices.Contains(p.Specific, v) {
 				chosen = append(chosen, v)

@@ -22,8 +22,23 @@ const (
 func (l *loop) publish(rows []Desired) {
 	t := &table{models: map[string]*modelEntry{}, index: l.index(rows), ready: l.first, strict: true}
 	for _, g := range l.generations {
-		if g.state == Ready {
+		if g.state == Ready && l.serving(g.Name, g.Version) == g {
 			t.entry(g.Name).add(g)
+		}
+	}
+	for name, m := range t.models {
+		if g := l.standard(name); g != nil {
+			m.standard = g.version
+			l.wentLive(g)
+		}
+		m.trial = l.trial(name)
+		m.labels = l.names[name]
+	}
+	for name, to := range l.targets {
+		for label := range to {
+			if label != "" {
+				t.entry(name).promised = append(t.entry(name).promised, label)
+			}
 		}
 	}
 	for _, s := range t.index {
@@ -51,7 +66,24 @@ func (m *modelEntry) add(g *generation) {
 		slices.Sort(m.order)
 	}
 	m.versions[g.Version] = g.version
-	m.standard = m.versions[m.order[len(m.order)-1]]
+}
+
+// wentLive notes that g is what a request without a version gets now.
+func (l *loop) wentLive(g *generation) {
+	digest := plainDigest(g.Digest)
+	if l.live[g.Name] == digest {
+		return
+	}
+	l.live[g.Name] = digest
+	l.happened(g, EventLive, "")
+	m := l.settings.of(g.Name)
+	changed := m.accept(digest)
+	if c := g.version.servable.Info().Config; c != nil && (m.Signature == nil || fmt.Sprint(*m.Signature) != fmt.Sprint(c.Signature)) {
+		m.Signature, changed = &c.Signature, true
+	}
+	if changed {
+		l.save(nil)
+	}
 }
 
 // rows is the index while it is made. Several things may be said of one number: by
@@ -73,9 +105,12 @@ func (r rows) add(s Status) {
 // asked for.
 func (l *loop) index(relevant []Desired) []Status {
 	all := rows{}
-	wanted := map[key]bool{}
+	wanted := map[key]Desired{}
 	for _, d := range l.wanted {
-		wanted[key{d.Name, d.Version}] = true
+		wanted[key{d.Name, d.Version}] = d
+		if d.Withdrawn != "" && l.serving(d.Name, d.Version) == nil {
+			all.add(Status{d.Name, d.Version, StateUnavailable, d.Withdrawn, d.Root})
+		}
 	}
 	for _, d := range l.desired {
 		if l.unloaded[key{d.Name, d.Version}] {
@@ -84,8 +119,15 @@ func (l *loop) index(relevant []Desired) []Status {
 	}
 	for _, g := range l.generations {
 		s := g.status()
-		if g.state == Ready && !wanted[key{g.Name, g.Version}] {
+		switch d, is := wanted[key{g.Name, g.Version}]; {
+		case g.state == Ready && !is:
 			s.Reason = reasonGone
+		case g.state == Ready && d.Withdrawn != "":
+			s.Reason = d.Withdrawn + "; it serves until another version is ready"
+		case g.state == Ready && l.onTrial(g):
+			if t := l.trial(g.Name); t != nil {
+				s.Reason = t.Plan.describe(t.Step)
+			}
 		}
 		all.add(s)
 	}
@@ -93,7 +135,7 @@ func (l *loop) index(relevant []Desired) []Status {
 		switch {
 		case d.Err != nil:
 			all.add(Status{d.Name, d.Version, StateUnavailable, d.Err.Error(), d.Root})
-		case d.Settling:
+		case d.Settling && !l.readyAs(d):
 			all.add(Status{d.Name, d.Version, StateLoading, reasonSettling, d.Root})
 		}
 	}
@@ -101,6 +143,11 @@ func (l *loop) index(relevant []Desired) []Status {
 		all.addNewcomer(d)
 	}
 	l.addByName(all)
+	for name := range l.targets {
+		for _, text := range l.missingNames(name) {
+			all.addNote(name, text)
+		}
+	}
 	index := make([]Status, 0, len(all))
 	for _, s := range all {
 		index = append(index, s)
@@ -109,6 +156,26 @@ func (l *loop) index(relevant []Desired) []Status {
 		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Version, b.Version))
 	})
 	return index
+}
+
+// readyAs reports whether a version serves from just these files.
+func (l *loop) readyAs(d Desired) bool {
+	g := l.serving(d.Name, d.Version)
+	return g != nil && g.Digest == d.Digest
+}
+
+// addNote adds a text about a model as a whole.
+func (r rows) addNote(name, text string) {
+	k := key{name, 0}
+	s, known := r[k]
+	if !known {
+		s = Status{Name: name, State: StateUnavailable}
+	}
+	if s.Reason != "" {
+		text = s.Reason + "; " + text
+	}
+	s.Reason = text
+	r[k] = s
 }
 
 // addNewcomer adds what is not served because another repository's model of this name is.

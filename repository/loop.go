@@ -32,7 +32,13 @@ type loop struct {
 	refused     map[refusal]bool // what has been logged
 	generations []*generation
 	retiring    []*generation // draining, to be retired once a table without them is out
-	unloaded    map[key]bool  // versions that served, were unloaded, and still have their files
+	settings    *Settings
+	saver       saver
+	targets     map[string]map[string]int64 // where the names of each model are to stand; "" is the default
+	names       map[string]standing         // where they stand
+	forced      map[string]int              // how often a model was asked to load again though nothing had changed
+	live        map[string]string           // digest of what answers for each model without a version
+	unloaded    map[key]bool                // versions that served, were unloaded, and still have their files
 	asks        asks
 	first       bool // the first pass has ended
 	stopping    bool
@@ -65,10 +71,15 @@ type generation struct {
 }
 
 func newLoop(r *Reconciler, workers *sync.WaitGroup, now time.Time) *loop {
-	return &loop{
+	l := &loop{
 		Reconciler: r, workers: workers, reports: make(chan func()), scans: make(chan scan), began: now,
-		unloaded: map[key]bool{}, asks: newAsks(r.o.LoadModels),
+		unloaded: map[key]bool{}, asks: newAsks(r.o.LoadModels), settings: r.settings,
+		forced: map[string]int{}, live: map[string]string{},
 	}
+	for name, asked := range l.settings.Asked {
+		l.asks.names[name] = asked
+	}
+	return l
 }
 
 // stop makes the loop want nothing any more.
@@ -78,7 +89,9 @@ func (l *loop) stop() {
 }
 
 // finished reports whether the loop was stopped and nothing is left.
-func (l *loop) finished() bool { return l.stopping && len(l.generations) == 0 && !l.scanning }
+func (l *loop) finished() bool {
+	return l.stopping && len(l.generations) == 0 && !l.scanning && !l.saver.busy
+}
 
 // watching reports whether a change in the source matters.
 func (l *loop) watching() bool { return l.o.Mode == ModePoll || !l.first || l.settling() }
@@ -124,6 +137,7 @@ func (l *loop) take(s scan) {
 		l.takeAsked(s)
 	} else {
 		l.desired = s.desired
+		l.asks.look(s.id, groupDesired(s.desired), func(string) bool { return true })
 	}
 	l.taken = true
 	maps.DeleteFunc(l.unloaded, func(k key, _ bool) bool { return !l.listed(k) })
@@ -148,7 +162,7 @@ func (l *loop) rescan(ctx context.Context, now time.Time) {
 // want is what the source says, as far as it is asked for.
 func (l *loop) want() []Desired {
 	if l.o.Mode != ModeExplicit {
-		return l.desired
+		return slices.Clone(l.desired)
 	}
 	return slices.DeleteFunc(slices.Clone(l.desired), func(d Desired) bool { return !l.asks.names[d.Name] })
 }
@@ -156,7 +170,7 @@ func (l *loop) want() []Desired {
 func (l *loop) observed() []Observed {
 	all := make([]Observed, len(l.generations))
 	for i, g := range l.generations {
-		all[i] = Observed{g.Name, g.Version, g.Root, g.Digest, g.state, g.cancelled, g.attempts, g.terminal, g.next}
+		all[i] = Observed{g.Name, g.Version, g.Root, g.Digest, g.Gate, g.state, g.cancelled, g.attempts, g.terminal, g.next}
 	}
 	return all
 }
@@ -171,6 +185,7 @@ func (l *loop) reconcile(ctx context.Context, now time.Time) {
 		}
 	}
 	l.wanted, l.newcomers = separate(l.want(), have)
+	l.aim()
 	l.complain()
 	for _, a := range plan(l.wanted, have, Budget{Loads: free}, now) {
 		l.act(ctx, a)
@@ -178,7 +193,9 @@ func (l *loop) reconcile(ctx context.Context, now time.Time) {
 	ended := !l.first && l.passed(now)
 	l.first = l.first || ended
 	rows := relevant(l.wanted, l.observed())
+	l.moveNames()
 	l.publish(rows)
+	l.write()
 	l.retire(ctx) // after the publication, so that a refused lease finds the newer table
 	if ended {
 		close(l.firstPass)
@@ -209,6 +226,7 @@ func (l *loop) act(ctx context.Context, a Action) {
 			l.generations = append(l.generations, g)
 		}
 		g.Desired = l.wanted[at]
+		g.Trial, g.Withdrawn = false, "" // these are looked up, for they change
 		if a.Op == Load {
 			l.startLoad(ctx, g)
 		}

@@ -80,18 +80,24 @@ type modelPlan struct {
 func (m *modelPlan) actions(free *Budget) []Action {
 	chosen := m.chosen()
 	var actions []Action
-	served := len(chosen) > 0 // and every chosen version is ready
+	s := service{all: len(chosen) > 0}
+	makeRoom := len(chosen) > 0 && chosen[0].Policy.Rollout.ResourceFirst && m.crowded(chosen)
 	for _, d := range chosen {
 		if m.held(d) {
+			s.any = s.any || !d.Trial
 			continue // what serves under this number goes on
 		}
 		o, known := m.generation(d.Version, d.Digest)
 		if known && o.State == Ready {
+			s.any = s.any || !d.Trial
+			s.all = s.all && !d.Trial
 			continue
 		}
-		served = false
-		due := !known || o.State == Pending || o.State == Failed && !m.now.Before(o.NextTry)
+		s.all = false
+		due := !known || o.State == Pending || o.State == Failed && (o.Gate != d.Gate || !m.now.Before(o.NextTry))
 		switch {
+		case due && makeRoom:
+			s.room = true
 		case due && free.Loads > 0:
 			free.Loads--
 			actions = append(actions, Action{Load, d.Name, d.Version, d.Digest, "wanted"})
@@ -99,7 +105,22 @@ func (m *modelPlan) actions(free *Budget) []Action {
 			actions = append(actions, Action{Enlist, d.Name, d.Version, d.Digest, "wanted"})
 		}
 	}
-	return append(actions, m.retire(chosen, served)...)
+	return append(actions, m.retire(chosen, s)...)
+}
+
+// service says what is there without the generations that are to go.
+type service struct {
+	all  bool // every chosen version is ready, and none is on trial
+	any  bool // one of them is ready and not on trial
+	room bool // a load waits for the memory of what is to go
+}
+
+// crowded reports whether generations are in memory that are not chosen.
+func (m *modelPlan) crowded(chosen []Desired) bool {
+	return slices.ContainsFunc(m.have, func(o Observed) bool {
+		d, is := find(chosen, o.Version)
+		return o.State >= Ready && o.State < Gone && (!is || d.Digest != o.Digest && !m.held(d))
+	})
 }
 
 // chosen returns the versions that are to be served. A version whose files are held
@@ -125,7 +146,10 @@ func (m *modelPlan) considered() []Desired {
 		byVersion[d.Version] = d
 		versions = append(versions, d.Version)
 	}
-	needsStandIn := func(v int64) bool { return m.missing(byVersion[v]) || m.failing(byVersion[v]) }
+	needsStandIn := func(v int64) bool {
+		d := byVersion[v]
+		return m.missing(d) || m.failing(d) || d.Trial
+	}
 	for _, v := range policy.choose(versions, needsStandIn) {
 		all = append(all, byVersion[v])
 	}
@@ -136,8 +160,10 @@ func (m *modelPlan) considered() []Desired {
 func (m *modelPlan) held(d Desired) bool { return d.Settling || m.refused(d) }
 
 // missing reports whether a version can be served neither from its files nor from
-// what was loaded before.
-func (m *modelPlan) missing(d Desired) bool { return m.held(d) && !m.anyReady(d.Version) }
+// what was loaded before, or is not to be.
+func (m *modelPlan) missing(d Desired) bool {
+	return d.Withdrawn != "" || m.held(d) && !m.anyReady(d.Version)
+}
 
 // refused reports whether a version's present files will never load.
 func (m *modelPlan) refused(d Desired) bool {
@@ -145,7 +171,7 @@ func (m *modelPlan) refused(d Desired) bool {
 		return true
 	}
 	o, known := m.generation(d.Version, d.Digest)
-	return known && o.State == Failed && o.Terminal
+	return known && o.State == Failed && o.Terminal && o.Gate == d.Gate
 }
 
 // failing reports whether the version has failed, is or will be tried again, and
@@ -170,8 +196,7 @@ func (m *modelPlan) generation(version int64, digest string) (Observed, bool) {
 }
 
 // retire returns what to do with the generations that are not, or no longer, wanted.
-// served says that every chosen version is ready.
-func (m *modelPlan) retire(chosen []Desired, served bool) []Action {
+func (m *modelPlan) retire(chosen []Desired, s service) []Action {
 	var actions []Action
 	for _, o := range m.have {
 		d, isChosen := find(chosen, o.Version)
@@ -182,7 +207,7 @@ func (m *modelPlan) retire(chosen []Desired, served bool) []Action {
 				actions = append(actions, Action{Cancel, o.Name, o.Version, o.Digest, "no longer wanted"})
 			}
 		case o.State == Ready:
-			if why := m.drain(d, isChosen, current, served); why != "" {
+			if why := m.drain(o, d, isChosen, s); why != "" {
 				actions = append(actions, Action{Drain, o.Name, o.Version, o.Digest, why})
 			}
 		case o.State == Failed && !m.listed(o):
@@ -192,19 +217,29 @@ func (m *modelPlan) retire(chosen []Desired, served bool) []Action {
 	return actions
 }
 
-// drain says why a ready generation of version d is to go, or "" when it stays.
-func (m *modelPlan) drain(d Desired, isChosen, current, served bool) string {
+// drain says why a ready generation is to go, or "" when it stays. d is what is chosen
+// of its number.
+func (m *modelPlan) drain(o Observed, d Desired, isChosen bool, s service) string {
 	switch {
 	case len(m.want) == 0:
 		return "the model is not wanted"
-	case current:
+	case isChosen && d.Digest == o.Digest:
 		return ""
+	case s.room && (!isChosen || !m.held(d)):
+		return "its memory is needed for the next version"
 	case isChosen: // the same number with other files
-		if next, known := m.generation(d.Version, d.Digest); known && next.State == Ready {
+		if next, known := m.generation(d.Version, d.Digest); known && next.State == Ready && !d.Trial {
 			return "replaced"
 		}
 		return ""
-	case served:
+	}
+	asked, listed := find(m.want, o.Version)
+	switch {
+	case s.any && listed && asked.Withdrawn != "":
+		return asked.Withdrawn
+	case s.any && !listed:
+		return "its files are gone"
+	case s.all:
 		return "not wanted by the version policy"
 	default:
 		return ""

@@ -28,6 +28,8 @@ type Options struct {
 	LoadAttempts int           // tries at files that do not load, before they are given up; 0 is 3
 	DrainTimeout time.Duration // how long requests in a version that goes may take; 0 is 30 s
 	SettleGrace  time.Duration // how long the first pass waits for files that still change; 0 is 5 s
+	Settings     *Settings     // what was decided before; New takes it over. nil: nothing
+	Store        Store         // keeps what is decided at run time over a restart; nil: nothing does
 	Log          *slog.Logger  // nil: no log
 }
 
@@ -39,6 +41,8 @@ type Reconciler struct {
 	router    *Router
 	o         Options
 	edits     chan edit
+	events    *Events
+	settings  *Settings // Run's, once it runs
 	firstPass chan struct{}
 	stopped   chan struct{}
 }
@@ -47,7 +51,9 @@ type Reconciler struct {
 type edit struct {
 	name   string
 	unload bool
-	done   chan error // capacity 1
+	again  bool                // load though nothing has changed
+	change func(l *loop) error // what else is to be done, by the owner; nil: load or unload
+	done   chan error          // capacity 1
 }
 
 // New returns a reconciler that publishes to router.
@@ -70,8 +76,11 @@ func New(source Source, load Loader, router *Router, o Options) *Reconciler {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
+	if o.Settings == nil {
+		o.Settings = &Settings{Models: map[string]*ModelSettings{}}
+	}
 	return &Reconciler{
-		source: source, load: load, router: router, o: o,
+		source: source, load: load, router: router, o: o, events: newEvents(), settings: o.Settings,
 		edits: make(chan edit), firstPass: make(chan struct{}), stopped: make(chan struct{}),
 	}
 }
@@ -82,6 +91,9 @@ func (r *Reconciler) Mode() Mode { return r.o.Mode }
 // FirstPass is closed when everything that was there at the start is ready or has failed.
 func (r *Reconciler) FirstPass() <-chan struct{} { return r.firstPass }
 
+// Events is the history of what changed.
+func (r *Reconciler) Events() *Events { return r.events }
+
 // Load asks for a model, and for what its files are now, and waits until that is
 // ready; files that failed are tried again. It returns infer.ErrUnknownModel when the
 // source has no such model (what serves of it stays), a *LoadError when a version
@@ -90,6 +102,12 @@ func (r *Reconciler) FirstPass() <-chan struct{} { return r.firstPass }
 // goes on then.
 func (r *Reconciler) Load(ctx context.Context, name string) error {
 	return r.edit(ctx, edit{name: name})
+}
+
+// Reload is Load for a model whose files have not changed: what serves of it is loaded a
+// second time and replaced, in every mode.
+func (r *Reconciler) Reload(ctx context.Context, name string) error {
+	return r.edit(ctx, edit{name: name, again: true})
 }
 
 // Unload says that a model is not wanted any more. It does not wait for the
@@ -103,7 +121,7 @@ func (r *Reconciler) Unload(ctx context.Context, name string) error {
 var ErrMode = fmt.Errorf("models are asked for by request in mode %s only", ModeExplicit)
 
 func (r *Reconciler) edit(ctx context.Context, e edit) error {
-	if r.o.Mode != ModeExplicit {
+	if r.o.Mode != ModeExplicit && e.change == nil && !e.again {
 		return ErrMode
 	}
 	e.done = make(chan error, 1)

@@ -1,7 +1,9 @@
 package repository
 
 import (
+	"cmp"
 	"context"
+	"slices"
 	"sync/atomic"
 
 	"galatea/infer"
@@ -9,7 +11,8 @@ import (
 
 // Router brings requests to versions. It reads an immutable table, without a lock.
 type Router struct {
-	table atomic.Pointer[table]
+	table    atomic.Pointer[table]
+	refusals refusals
 }
 
 // table is what is published: never changed, only replaced.
@@ -26,6 +29,9 @@ type modelEntry struct {
 	known    map[int64]bool // every version in the index
 	standard *version       // what a request without a version gets; nil: none is ready
 	order    []int64        // ascending, of versions
+	labels   standing       // which versions the labels stand for
+	promised []string       // labels that are to stand for a version
+	trial    *TrialInfo     // a rollout that goes on; nil: none
 }
 
 var (
@@ -77,6 +83,8 @@ func (t *table) find(ref infer.Ref) (*version, error) {
 	switch {
 	case m == nil:
 		return nil, infer.ErrUnknownModel
+	case ref.Label != "":
+		return m.labelled(ref.Label)
 	case ref.Version == 0 && m.standard == nil:
 		return nil, infer.ErrNoVersion
 	case ref.Version == 0:
@@ -88,6 +96,50 @@ func (t *table) find(ref infer.Ref) (*version, error) {
 	default:
 		return nil, infer.ErrUnknownVersion
 	}
+}
+
+// labelled finds the version that a label stands for.
+func (m *modelEntry) labelled(label string) (*version, error) {
+	if v := m.versions[m.labels[label]]; v != nil {
+		return v, nil
+	}
+	if slices.Contains(m.promised, label) {
+		return nil, infer.ErrNotReady
+	}
+	return nil, infer.ErrUnknownLabel
+}
+
+// Trial describes the rollout of a model that goes on.
+func (r *Router) Trial(name string) (TrialInfo, bool) {
+	if m := r.table.Load().models[name]; m != nil && m.trial != nil {
+		return *m.trial, true
+	}
+	return TrialInfo{}, false
+}
+
+// Trials describes all rollouts that go on.
+func (r *Router) Trials() []TrialInfo {
+	var all []TrialInfo
+	for _, m := range r.table.Load().models {
+		if m.trial != nil {
+			all = append(all, *m.trial)
+		}
+	}
+	slices.SortFunc(all, func(a, b TrialInfo) int { return cmp.Compare(a.Model, b.Model) })
+	return all
+}
+
+// Names returns which versions a model's labels stand for, and which one answers without
+// a version, 0 for none. The caller must not change the map.
+func (r *Router) Names(name string) (labels map[string]int64, standard int64) {
+	m := r.table.Load().models[name]
+	if m == nil {
+		return nil, 0
+	}
+	if m.standard != nil {
+		standard = m.standard.id.Version
+	}
+	return m.labels, standard
 }
 
 // Find returns the error that Acquire would at this moment, without a lease.

@@ -38,6 +38,7 @@ type Observed struct {
 	Version int64
 	Root    string
 	Digest  string
+	Gate    string // that it was tried against, or is being
 	State   State
 
 	Cancelled bool      // its load was told to stop

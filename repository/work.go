@@ -28,13 +28,16 @@ func (l *loop) startLoad(ctx context.Context, g *generation) {
 	ctx, g.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	g.state = Loading
 	l.o.Log.Info("loading", g.attrs()...)
+	l.happened(g, EventLoading, "")
 	d := g.Desired
+	d.Live = l.settings.get(g.Name).Signature
 	l.workers.Go(func() {
 		began := time.Now()
 		s, err := l.loadSafely(ctx, d, func(phase State) {
 			l.reports <- func() {
 				if phase > g.state && phase < Ready {
 					g.state = phase
+					l.happened(g, phase.String(), "")
 				}
 			}
 		})
@@ -71,6 +74,8 @@ func (l *loop) loaded(g *generation, s Servable, err error, took time.Duration) 
 		l.drain(g, "no longer wanted")
 	case err == nil:
 		g.state, g.attempts, g.err, g.note = Ready, 0, nil, s.Info().Note
+		l.happened(g, EventReady, g.note)
+		l.trialReady(g)
 		l.o.Log.Info("ready", g.attrs(slog.Duration("took", took))...)
 	case g.cancelled:
 		l.o.Log.Info("load cancelled", g.attrs()...)
@@ -80,13 +85,30 @@ func (l *loop) loaded(g *generation, s Servable, err error, took time.Duration) 
 		g.attempts++
 		g.terminal = errors.Is(err, ErrTerminal) || g.attempts >= l.o.LoadAttempts
 		g.next = time.Now().Add(backoff(g.attempts))
+		l.failed(g)
 		l.o.Log.Error("failed to load", g.attrs(slog.Any("err", err), slog.Int("attempt", g.attempts), slog.Bool("final", g.terminal))...)
 	}
+}
+
+// failed records a load that failed.
+func (l *loop) failed(g *generation) {
+	e := Event{Kind: EventFailed, Model: g.Name, Version: g.Version, Digest: g.Digest, Text: g.err.Error()}
+	if g.terminal {
+		e.Kind = EventRefused
+	}
+	if gate, is := errors.AsType[*GateError](g.err); is {
+		e.Gate = gate.Gate
+	}
+	if g.terminal {
+		l.router.refusals.add(g.Name, e.Gate)
+	}
+	l.event(e)
 }
 
 // drain says that g is to go; the next table is without it.
 func (l *loop) drain(g *generation, why string) {
 	g.state = Draining
+	l.happened(g, EventDraining, why)
 	l.retiring = append(l.retiring, g)
 	l.o.Log.Info("draining", g.attrs(slog.String("why", why))...)
 }
@@ -127,6 +149,7 @@ func (l *loop) closeSafely(ctx context.Context, s Servable) (err error) {
 
 func (l *loop) closed(g *generation, err error) {
 	g.state = Gone
+	l.happened(g, EventGone, "")
 	l.remove(g)
 	if k := (key{g.Name, g.Version}); l.listed(k) {
 		l.unloaded[k] = true

@@ -26,10 +26,13 @@ var runtimeLog atomic.Pointer[slog.Logger]
 
 func logTo(log *slog.Logger) { runtimeLog.Store(log) }
 
-// logSeverity is the least severity that log would print. The runtime's own info
-// lines are many and cost time while a session is made, so they need debug.
+// levelDetail is the level of the runtime's own info lines. They are many and cost time
+// while a session is made.
+const levelDetail = slog.LevelDebug - 4
+
+// logSeverity is the least severity that log would print.
 func logSeverity(log *slog.Logger) int {
-	if log.Enabled(context.Background(), slog.LevelDebug) {
+	if log.Enabled(context.Background(), levelDetail) {
 		return severityInfo
 	}
 	return severityWarning
@@ -41,7 +44,7 @@ func galateaLog(severity C.int, category, location, message *C.char) {
 	if log == nil {
 		return
 	}
-	level := slog.LevelDebug
+	level := levelDetail
 	switch {
 	case severity >= severityError:
 		level = slog.LevelError

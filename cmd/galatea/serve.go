@@ -28,6 +28,7 @@ type serveCmd struct {
 	ModelControlMode     string   `enum:"none,poll,explicit" default:"poll" help:"none: load all models at start. poll: watch the repositories, too. explicit: load what --load-model and requests name. (${enum})"`
 	LoadModel            []string `sep:"none" placeholder:"NAME" help:"Model to load at start, in mode explicit; * is all. May be given several times."`
 	ModelLoadThreadCount int      `default:"4" help:"How many models are loaded at a time."`
+	StateDir             string   `placeholder:"DIR" help:"Folder that keeps what is decided while the server runs over a restart: labels, default versions, rollbacks, rollouts, what was loaded by request. (default: none; a restart forgets)"`
 	RepositoryPollSecs   int      `default:"-1" hidden-default:"" help:"Seconds between scans of the repositories for changes that the file system did not report. (default: the config file's, else 15)"`
 
 	HTTPAddress    string `name:"http-address" default:"127.0.0.1" help:"Address to listen on; 0.0.0.0 is all."`
@@ -44,7 +45,7 @@ type serveCmd struct {
 	StrictReadiness bool          `help:"Be ready only while every model is; else from the end of the first pass over the repositories on."`
 
 	Config     string `type:"existingfile" placeholder:"FILE" help:"galatea.yaml: settings that can change while the server runs; SIGHUP reads it again."`
-	LogVerbose int    `default:"0" help:"1 logs every request."`
+	LogVerbose int    `default:"-1" help:"1 logs every request; 2 at the start, ONNX Runtime's details, too. (default: the config file's, else 0)"`
 	LogFormat  string `enum:"text,json" default:"text" help:"Form of the log lines. (${enum})"`
 
 	OnnxruntimeLibrary string `name:"onnxruntime-library" placeholder:"FILE" help:"ONNX Runtime's shared library; else the one that make onnxruntime brought."`
@@ -61,13 +62,8 @@ func (s *serveCmd) Run(ctx context.Context) error {
 
 func (s *serveCmd) serve(ctx context.Context) error {
 	level := &slog.LevelVar{}
-	if s.LogVerbose > 0 {
-		level.Set(slog.LevelDebug)
-	}
+	level.Set(app.LogLevel(s.LogVerbose))
 	log := s.logger(level)
-	if s.LogVerbose == 0 && s.Config == "" {
-		level.Set(slog.LevelInfo)
-	}
 	runtime, err := openRuntime(s.OnnxruntimeLibrary, log)
 	if err != nil {
 		return err
@@ -79,7 +75,7 @@ func (s *serveCmd) serve(ctx context.Context) error {
 	defer stopTraces()
 	a, err := app.Start(ctx, app.Options{
 		Repositories: s.ModelRepository, DefaultModelName: s.DefaultModelName,
-		Control: repository.Mode(s.ModelControlMode), LoadModels: s.LoadModel, LoadThreads: s.ModelLoadThreadCount,
+		Control: repository.Mode(s.ModelControlMode), LoadModels: s.LoadModel, LoadThreads: s.ModelLoadThreadCount, StateDir: s.StateDir,
 		HTTPAddress: s.HTTPAddress, HTTPPort: s.HTTPPort, MetricsAddress: s.MetricsAddress, MetricsPort: s.MetricsPort, Pprof: s.Pprof,
 		ConfigFile: s.Config, Override: s.override,
 		ExitTimeout: time.Duration(s.ExitTimeoutSecs) * time.Second, ShutdownDelay: s.ShutdownDelay,
@@ -109,7 +105,9 @@ func (s *serveCmd) override(c *config.Server) {
 		c.HTTP.MaxInputSize = config.Size(s.HTTPMaxInputSize)
 		c.HTTP.MaxInflightBytes = max(c.HTTP.MaxInflightBytes, c.HTTP.MaxInputSize)
 	}
-	c.Log.Verbose = max(c.Log.Verbose, s.LogVerbose)
+	if s.LogVerbose >= 0 {
+		c.Log.Verbose = s.LogVerbose
+	}
 }
 
 func (s *serveCmd) logger(level *slog.LevelVar) *slog.Logger {
@@ -146,7 +144,7 @@ func traces(ctx context.Context, log *slog.Logger) (trace.Tracer, func(), error)
 	if protocol == "" {
 		protocol = os.Getenv("OTEL_EXPORTER_OTLP_PROTOCOL")
 	}
-	t, err := telemetry.StartTraces(ctx, protocol, version)
+	t, err := telemetry.StartTraces(ctx, protocol, version, func(err error) { log.Warn("traces", slog.Any("err", err)) })
 	if err != nil {
 		return nil, nil, err
 	}

@@ -33,6 +33,7 @@ type Options struct {
 	LoadThreads      int
 	NoWatch          bool // scan by the clock alone
 	Settle           time.Duration
+	StateDir         string // keeps what is decided at run time; "": nothing does
 
 	HTTPAddress    string // host to listen on
 	HTTPPort       int    // 0: any
@@ -89,7 +90,10 @@ func Start(ctx context.Context, o Options) (*App, error) {
 	if err := a.listen(ctx); err != nil {
 		return nil, err
 	}
-	var err error
+	store, settings, err := openState(o.StateDir)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("--state-dir: %w", err), a.closeListeners())
+	}
 	a.source, err = dir.New(o.Repositories, dir.Options{
 		DefaultModelName: o.DefaultModelName, Poll: a.live.Load().Repository.Poll, NoWatch: o.NoWatch || o.Control != repository.ModePoll,
 		Settle: o.Settle, Log: o.Log,
@@ -99,10 +103,11 @@ func Start(ctx context.Context, o Options) (*App, error) {
 	}
 	loader := &Loader{Backend: o.Backend, Defaults: func() config.Defaults { return a.live.Load().Defaults() }, Verify: a.source.Verify, Log: o.Log, Tracer: o.Tracer}
 	a.control = repository.New(a.source, loader.Load, a.router, repository.Options{
-		Mode: o.Control, LoadModels: o.LoadModels, LoadThreads: o.LoadThreads, DrainTimeout: o.ExitTimeout, Log: o.Log,
+		Mode: o.Control, LoadModels: o.LoadModels, LoadThreads: o.LoadThreads, DrainTimeout: o.ExitTimeout, Settings: settings, Store: store, Log: o.Log,
 	})
 	a.gateway = gateway.New(gateway.Options{
 		Handler: a.router, Models: a.router, Control: a.control,
+		Decisions: a.control, Rollouts: a.router, Events: a.control.Events(),
 		Ready: a.ready, Loaded: func() bool { return a.router.Ready(false) },
 		Version: o.Version, Limits: limits(a.live.Load()), Log: o.Log, Tracer: o.Tracer,
 	})
@@ -144,13 +149,23 @@ func (a *App) Reload() error {
 		a.source.SetPoll(next.Repository.Poll)
 	}
 	if a.o.Level != nil {
-		a.o.Level.Set(slog.LevelInfo)
-		if next.Log.Verbose > 0 {
-			a.o.Level.Set(slog.LevelDebug)
-		}
+		a.o.Level.Set(LogLevel(next.Log.Verbose))
 	}
 	a.configOK.Store(true)
 	return nil
+}
+
+// LogLevel is the level of a log that is to be so verbose: 0 what changes, 1 every
+// request, 2 what the runtime says, too.
+func LogLevel(verbose int) slog.Level {
+	switch {
+	case verbose <= 0:
+		return slog.LevelInfo
+	case verbose == 1:
+		return slog.LevelDebug
+	default:
+		return slog.LevelDebug - 4
+	}
 }
 
 func (a *App) listen(ctx context.Context) error {
@@ -215,6 +230,9 @@ func (a *App) run(ctx context.Context) {
 	a.serve(a.http, a.gateway)
 	if a.metrics != nil {
 		a.serve(a.metrics, a.metricsHandler())
+	}
+	if a.o.StateDir == "" {
+		a.o.Log.Info("no --state-dir: what is decided while the server runs (labels, rollbacks, rollouts) is forgotten when it ends")
 	}
 	a.o.Log.Info("listening", slog.String("http", a.HTTPAddr()), slog.String("metrics", a.MetricsAddr()), slog.String("version", a.o.Version))
 }
@@ -284,6 +302,7 @@ func (a *App) Wait(ctx context.Context) error {
 	err := a.serveUntil(ctx)
 	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.o.ExitTimeout)
 	defer cancel()
+	a.gateway.EndStreams()
 	for _, s := range a.servers {
 		if closeErr := s.Shutdown(drain); closeErr != nil {
 			a.o.Log.Warn("requests were still running at the end of --exit-timeout-secs", slog.Any("err", closeErr))

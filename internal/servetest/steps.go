@@ -184,6 +184,10 @@ func (s *script) serve(st step) error {
 		return nil
 	})
 	flags.StringVar((*string)(&o.Control), "model-control-mode", "poll", "")
+	flags.Func("state-dir", "", func(dir string) error {
+		o.StateDir = filepath.Join(s.dir, dir)
+		return nil
+	})
 	flags.StringVar(&o.DefaultModelName, "default-model-name", "", "")
 	flags.IntVar(&pollSecs, "repository-poll-secs", 0, "")
 	flags.Int64Var(&maxInput, "http-max-input-size", 0, "")

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace"
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracegrpc"
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
@@ -19,8 +20,9 @@ type Traces struct{ provider *sdktrace.TracerProvider }
 
 // StartTraces starts exporting. protocol is OTEL_EXPORTER_OTLP_PROTOCOL's: grpc,
 // http/protobuf, or "" for the latter; where to send to, how to sample and all else
-// the SDK reads from the standard OTEL_ variables by itself.
-func StartTraces(ctx context.Context, protocol, version string) (*Traces, error) {
+// the SDK reads from the standard OTEL_ variables by itself. What goes wrong later is
+// given to failed, from any goroutine.
+func StartTraces(ctx context.Context, protocol, version string, failed func(error)) (*Traces, error) {
 	var exporter *otlptrace.Exporter
 	var err error
 	switch protocol {
@@ -39,6 +41,7 @@ func StartTraces(ctx context.Context, protocol, version string) (*Traces, error)
 	if err != nil && !errors.Is(err, resource.ErrPartialResource) {
 		return nil, fmt.Errorf("describe this service: %w", err)
 	}
+	otel.SetErrorHandler(otel.ErrorHandlerFunc(failed))
 	return &Traces{sdktrace.NewTracerProvider(sdktrace.WithBatcher(exporter), sdktrace.WithResource(described))}, nil
 }
 

@@ -132,7 +132,7 @@ func attribute(all []*common.KeyValue, key string) string {
 // traced starts a server that traces, with a model whose batches have two rows.
 func traced(t *testing.T) (*servetest.Server, *telemetry.Traces) {
 	t.Helper()
-	traces, err := telemetry.StartTraces(t.Context(), "", "1.2.3")
+	traces, err := telemetry.StartTraces(t.Context(), "", "1.2.3", failed(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -286,15 +286,20 @@ func TestNothingIsSentWithoutATracer(t *testing.T) {
 
 func TestUnknownProtocolsAreRefused(t *testing.T) {
 	for _, protocol := range []string{"http/json", "smoke"} {
-		if _, err := telemetry.StartTraces(t.Context(), protocol, ""); err == nil || err.Error() != fmt.Sprintf("OTEL_EXPORTER_OTLP_PROTOCOL is %q: expected grpc or http/protobuf", protocol) {
+		if _, err := telemetry.StartTraces(t.Context(), protocol, "", failed(t)); err == nil || err.Error() != fmt.Sprintf("OTEL_EXPORTER_OTLP_PROTOCOL is %q: expected grpc or http/protobuf", protocol) {
 			t.Errorf("%s: %v", protocol, err)
 		}
 	}
-	traces, err := telemetry.StartTraces(t.Context(), "grpc", "")
+	traces, err := telemetry.StartTraces(t.Context(), "grpc", "", failed(t))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := traces.Shutdown(t.Context()); err != nil {
 		t.Error(err)
 	}
+}
+
+// failed logs what goes wrong with an export.
+func failed(t *testing.T) func(error) {
+	return func(err error) { t.Logf("traces: %v", err) }
 }

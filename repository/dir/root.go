@@ -116,10 +116,10 @@ func (r *root) desired(models []model, now time.Time) []repository.Desired {
 			all = append(all, repository.Desired{Name: m.name, Root: r.root, Folder: r.shown(m.path), Policy: m.policy, Err: m.err})
 		}
 		for _, v := range m.versions {
-			settled := r.settled(v.path, v.digest, v.changed, now)
+			settled := r.settled(v.path, v.digest+v.gate, v.changed, now)
 			d := repository.Desired{
 				Name: m.name, Version: v.number, Root: r.root, Folder: r.shown(v.path), File: r.shown(v.file),
-				Digest: v.digest, Policy: m.policy, Config: v.config, Settling: !settled,
+				Digest: v.digest, Gate: v.gate, Policy: m.policy, Config: v.config, Settling: !settled,
 			}
 			if settled {
 				d.Err = v.err

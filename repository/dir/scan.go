@@ -22,6 +22,8 @@ import (
 const (
 	configName = "config.yaml"
 	modelName  = "model.onnx"
+	goldenName = "golden" // in a version's folder, too
+	warmupName = "warmup"
 )
 
 // maxConfig bounds what is read of a config.
@@ -182,31 +184,68 @@ func (c *configFile) read(fsys fs.FS, name string) ([]byte, error) {
 }
 
 func policyOf(c *config.Model) repository.Policy {
-	p := c.VersionPolicy
-	switch {
-	case p == nil:
-		return repository.Policy{}
-	case p.All != nil:
-		return repository.Policy{All: true}
-	case p.Specific != nil:
-		return repository.Policy{Specific: p.Specific.Versions}
-	case p.Latest != nil && p.Latest.NumVersions != nil:
-		return repository.Policy{Latest: *p.Latest.NumVersions}
-	default:
-		return repository.Policy{}
+	p := repository.Policy{Labels: c.Labels, Rollout: c.RolloutPlan()}
+	if c.DefaultVersion != nil {
+		p.Default = *c.DefaultVersion
 	}
+	v := c.VersionPolicy
+	switch {
+	case v == nil:
+	case v.All != nil:
+		p.All = true
+	case v.Specific != nil:
+		p.Specific = v.Specific.Versions
+	case v.Latest != nil && v.Latest.NumVersions != nil:
+		p.Latest = *v.Latest.NumVersions
+	}
+	return p
 }
 
-// loadKey is what of a config a load depends on: all but the version policy. raw, the
-// file itself, stands in for what cannot be written down.
+// loadKey is what of a config a load depends on: all but what is said about the versions
+// as a whole, and about trying them. raw, the file itself, stands in for what cannot be
+// written down.
 func loadKey(c *config.Model, raw []byte) []byte {
 	relevant := *c
-	relevant.VersionPolicy = nil
+	relevant.VersionPolicy, relevant.DefaultVersion, relevant.Labels, relevant.Rollout, relevant.ModelWarmup = nil, nil, nil, nil, nil
 	key, err := json.Marshal(&relevant)
 	if err != nil {
 		return raw
 	}
 	return key
+}
+
+// gate digests what a version is tried against before it serves: golden requests and
+// warm-up data, and what the config says about trying. It is no part of the version's
+// own digest, since a version that serves is not loaded again for it.
+func (s scanner) gate(f folder, version string, conf configFile) (*walk, error) {
+	w := newWalk(s.fsys, f.path, nil)
+	if conf.model != nil {
+		tried, err := json.Marshal(conf.model.ModelWarmup)
+		if err != nil {
+			return w, err
+		}
+		w.hash.Write(tried)
+		_, _ = fmt.Fprint(w.hash, conf.model.RolloutPlan().AllowSignatureChange)
+	}
+	places := []string{path.Join(f.path, goldenName), path.Join(f.path, warmupName)}
+	if !f.bare {
+		places = append(places, path.Join(version, goldenName))
+	}
+	for _, at := range places {
+		info, err := fs.Stat(s.fsys, at)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			continue
+		case err != nil:
+			return w, err
+		case !info.IsDir():
+			continue
+		}
+		if err := w.folder(at, 1); err != nil {
+			return w, err
+		}
+	}
+	return w, nil
 }
 
 // version reads one version's folder and returns the folders in it, to be watched.
@@ -217,15 +256,23 @@ func (s scanner) version(f folder, number int64, conf configFile) (version, []st
 	}
 	v.file = path.Join(v.path, conf.file)
 	w := newWalk(s.fsys, v.path, conf.key)
+	w.skip = []string{goldenName}
 	if f.bare {
-		w.skip = configName // its key says what matters
+		w.skip = append(w.skip, warmupName, configName) // its key says what matters
 	}
 	if err := w.folder(v.path, 0); err != nil {
 		return v, w.dirs, err
 	}
-	v.digest, v.changed = w.digest(), w.changed
-	if conf.changed.After(v.changed) {
-		v.changed = conf.changed
+	gate, err := s.gate(f, v.path, conf)
+	w.dirs = append(w.dirs, gate.dirs...)
+	if err != nil {
+		return v, w.dirs, err
+	}
+	v.digest, v.gate, v.changed = w.digest(), gate.digest(), w.changed
+	for _, t := range []time.Time{conf.changed, gate.changed} {
+		if t.After(v.changed) {
+			v.changed = t
+		}
 	}
 	there, err := isFile(s.fsys, v.file)
 	switch {

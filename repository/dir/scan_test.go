@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"galatea/config"
 	"galatea/repository"
 )
 
@@ -57,12 +58,14 @@ func TestPolicies(t *testing.T) {
 		"{all: {}}":                      {All: true},
 		"{latest: {num_versions: 2}}":    {Latest: 2},
 		"{specific: {versions: [3, 1]}}": {Specific: []int64{3, 1}},
+		"{all: {}}\ndefault_version: 4\nlabels: {stable: 4, next: 5}": {All: true, Default: 4, Labels: map[string]int64{"stable": 4, "next": 5}},
 	} {
 		t.Run(text, func(t *testing.T) {
 			root := tree(t, "a/1/model.onnx")
 			if text != "" {
 				write(t, root, map[string]string{"a/config.yaml": "version_policy: " + text})
 			}
+			want.Rollout.Strategy = config.StrategyImmediate
 			if d := finds(t, open(t, atOnce, root), "a/1")[0]; !reflect.DeepEqual(d.Policy, want) {
 				t.Errorf("got %+v", d.Policy)
 			}

@@ -160,7 +160,7 @@ func (s *Source) Verify(d repository.Desired) error {
 		if err != nil {
 			return err
 		}
-		if v.digest == d.Digest {
+		if v.digest == d.FilesDigest() {
 			return nil
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"hash"
 	"io/fs"
 	"path"
+	"slices"
 	"strings"
 	"time"
 
@@ -27,7 +28,8 @@ type version struct {
 	path    string
 	file    string
 	digest  string
-	changed time.Time // when something in it was last touched
+	gate    string    // digest of what it is tried against
+	changed time.Time // when something in it, or in that, was last touched
 	config  *config.Model
 	err     error // why it cannot be served
 }
@@ -37,7 +39,7 @@ type version struct {
 type walk struct {
 	fsys    fs.FS
 	top     string
-	skip    string // a file in top that does not count
+	skip    []string // what in top does not count
 	hash    hash.Hash
 	entries int
 	changed time.Time
@@ -71,7 +73,7 @@ func (w *walk) folder(at string, depth int) error {
 		return err
 	}
 	for _, e := range entries {
-		if strings.HasPrefix(e.Name(), ".") || at == w.top && e.Name() == w.skip {
+		if strings.HasPrefix(e.Name(), ".") || at == w.top && slices.Contains(w.skip, e.Name()) {
 			continue
 		}
 		if w.entries++; w.entries > maxEntries {

@@ -1,0 +1,86 @@
+package repository
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+)
+
+// standing is what the labels of a model, and "" for its default, stand for now. A name
+// moves only to a version that is ready; until then it stays where it is.
+type standing map[string]int64
+
+// move returns where the names stand, given where they are to go and which versions are
+// ready to answer.
+func (n standing) move(to map[string]int64, ready func(version int64) bool) standing {
+	now := standing{}
+	for name, version := range to {
+		before, known := n[name]
+		switch {
+		case ready(version):
+			now[name] = version
+		case known && ready(before):
+			now[name] = before
+		}
+	}
+	return now
+}
+
+// kept lists the versions that a model's names stand for or are to stand for.
+func (n standing) kept(to map[string]int64) []int64 {
+	all := slices.AppendSeq(slices.Collect(maps.Values(n)), maps.Values(to))
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// missingName says which name of a model stands for a version that is not there.
+func missingName(name string, version int64) string {
+	if name == "" {
+		return fmt.Sprintf("default_version is %d, but there is no such version: the newest one that is ready answers instead", version)
+	}
+	return fmt.Sprintf("label %q stands for version %d, but there is no such version", name, version)
+}
+
+// moveNames moves each model's names to what is ready now, and says where they went.
+func (l *loop) moveNames() {
+	all := map[string]standing{}
+	for name, to := range l.targets {
+		now := l.names[name].move(to, func(version int64) bool {
+			g := l.serving(name, version)
+			return g != nil && !l.onTrial(g)
+		})
+		for label, version := range now {
+			if before := l.names[name][label]; before != version {
+				l.event(Event{Model: name, Version: version, Kind: EventName, Label: label, Text: fmt.Sprintf("was version %d", before)})
+			}
+		}
+		all[name] = now
+	}
+	l.names = all
+}
+
+// serving returns the generation that answers for a version, or nil.
+func (l *loop) serving(name string, version int64) *generation {
+	var found *generation
+	for _, g := range l.generations {
+		if g.Name != name || g.Version != version || g.state != Ready {
+			continue
+		}
+		if found == nil || !l.onTrial(g) {
+			found = g
+		}
+	}
+	return found
+}
+
+// missingNames lists, of a model, the names that stand for versions that it does not have.
+func (l *loop) missingNames(name string) []string {
+	var all []string
+	for _, label := range slices.Sorted(maps.Keys(l.targets[name])) {
+		version := l.targets[name][label]
+		if !l.listed(key{name, version}) && l.serving(name, version) == nil {
+			all = append(all, missingName(label, version))
+		}
+	}
+	return all
+}

@@ -1,0 +1,218 @@
+package repository
+
+import (
+	"fmt"
+	"log/slog"
+	"slices"
+	"time"
+
+	"galatea/config"
+)
+
+// TrialInfo describes a rollout that goes on, to who carries it out.
+type TrialInfo struct {
+	Model   string
+	Version int64
+	Digest  string
+	Stable  int64 // the version that serves meanwhile
+	Step    int
+	Since   time.Time // of the step
+	Plan    RolloutPlan
+}
+
+// RolloutPlan is a config.Plan that can be described.
+type RolloutPlan struct{ config.Plan }
+
+// describe says, for people, what a step does.
+func (p RolloutPlan) describe(step int) string {
+	if step >= len(p.Steps) {
+		return string(p.Strategy)
+	}
+	s := p.Steps[step]
+	if p.Strategy == config.StrategyShadow {
+		return fmt.Sprintf("shadow of %v %% of the requests", s.Percent)
+	}
+	return fmt.Sprintf("canary, step %d of %d: %v %% of the requests", step+1, len(p.Steps), s.Percent)
+}
+
+// aim tells the plan what was decided at run time: which versions have names, which are
+// withdrawn, and which are on trial.
+func (l *loop) aim() {
+	l.targets = map[string]map[string]int64{}
+	byModel := map[string][]*Desired{}
+	for i := range l.wanted {
+		d := &l.wanted[i]
+		m := l.settings.get(d.Name)
+		if l.targets[d.Name] == nil {
+			if l.settings.Models[d.Name] != nil && l.settings.of(d.Name).dropStale(d.Policy) {
+				l.save(nil)
+				m = l.settings.get(d.Name)
+			}
+			l.targets[d.Name] = m.names(d.Policy)
+		}
+		d.Policy.Kept = l.names[d.Name].kept(l.targets[d.Name])
+		if why := m.withdrawn(d.Version, d.Digest); why != "" {
+			d.Withdrawn = "rolled back: " + why
+		}
+		byModel[d.Name] = append(byModel[d.Name], d)
+	}
+	for name, versions := range byModel {
+		l.tryNext(name, versions)
+	}
+	for i := range l.wanted {
+		if d := &l.wanted[i]; l.forced[d.Name] > 0 {
+			d.Digest = fmt.Sprintf("%s#%d", d.Digest, l.forced[d.Name])
+		}
+	}
+}
+
+// tryNext puts the newest version that has not taken over yet on trial, where the model
+// has a strategy and an older version has. Others that are newer than that one wait. A
+// trial whose version is not there any more is over.
+func (l *loop) tryNext(name string, versions []*Desired) {
+	m := l.settings.get(name)
+	strategy := versions[0].Policy.Rollout.Strategy
+	proven := int64(0)
+	for _, d := range versions {
+		if slices.Contains(m.Accepted, d.Digest) && d.Withdrawn == "" {
+			proven = max(proven, d.Version)
+		}
+	}
+	var next *Desired
+	if strategy == config.StrategyCanary || strategy == config.StrategyShadow {
+		for _, d := range versions {
+			if proven == 0 || d.Version <= proven || !l.candidate(d) {
+				continue
+			}
+			d.Trial = true
+			if next == nil || d.Version > next.Version {
+				next = d
+			}
+		}
+	}
+	if next == nil {
+		if m.Trial != nil {
+			l.settings.of(name).Trial = nil
+			l.save(nil)
+		}
+		return
+	}
+	for _, d := range versions {
+		if d.Trial && d != next {
+			d.Withdrawn = fmt.Sprintf("waits for the trial of version %d", next.Version)
+		}
+	}
+	if m.Trial == nil || m.Trial.Version != next.Version || m.Trial.Digest != next.Digest {
+		l.settings.of(name).Trial = &Trial{Version: next.Version, Digest: next.Digest, Since: time.Now().UTC()}
+		l.save(nil)
+	}
+}
+
+// candidate reports whether a version can be tried beside the one that serves. Other
+// files under a number that serves already cannot: the number stands for one of them.
+func (l *loop) candidate(d *Desired) bool {
+	g := l.serving(d.Name, d.Version)
+	return d.Version != 0 && d.Withdrawn == "" && d.Err == nil && !d.Settling && !l.refusedAlready(*d) &&
+		(g == nil || plainDigest(g.Digest) == d.Digest)
+}
+
+// onTrial reports whether a generation is one that is on trial, or waits for that.
+func (l *loop) onTrial(g *generation) bool {
+	for _, d := range l.wanted {
+		if d.Name == g.Name && d.Version == g.Version && plainDigest(d.Digest) == plainDigest(g.Digest) {
+			return d.Trial
+		}
+	}
+	return false
+}
+
+// trialOf returns the model's generation that is on trial and ready, or nil.
+func (l *loop) trialOf(name string) *generation {
+	t := l.settings.get(name).Trial
+	for _, g := range l.generations {
+		if t != nil && g.Name == name && g.state == Ready && g.Version == t.Version && plainDigest(g.Digest) == t.Digest && l.onTrial(g) {
+			return g
+		}
+	}
+	return nil
+}
+
+// trialReady says that a trial can begin, since its version is ready.
+func (l *loop) trialReady(g *generation) {
+	t := l.settings.get(g.Name).Trial
+	if t == nil || !l.onTrial(g) {
+		return
+	}
+	t.Since = time.Now().UTC()
+	plan := RolloutPlan{l.policy(g.Name).Rollout}
+	l.happened(g, EventTrial, plan.describe(t.Step))
+	l.o.Log.Info("on trial", g.attrs(slog.String("why", plan.describe(t.Step)))...)
+	l.save(nil)
+}
+
+// trial describes the model's trial, where one goes on and another version serves.
+func (l *loop) trial(name string) *TrialInfo {
+	g := l.trialOf(name)
+	if g == nil {
+		return nil
+	}
+	stable := l.standard(name)
+	if stable == nil || stable == g {
+		return nil
+	}
+	t := l.settings.get(name).Trial
+	plan := RolloutPlan{l.policy(name).Rollout}
+	return &TrialInfo{
+		Model: name, Version: g.Version, Digest: t.Digest, Stable: stable.Version,
+		Step: min(t.Step, max(0, len(plan.Steps)-1)), Since: t.Since, Plan: plan,
+	}
+}
+
+// saver writes the settings, one version of them at a time.
+type saver struct {
+	busy    bool
+	again   bool
+	waiters []chan error // of the next write
+}
+
+// save keeps the settings as they are now and then answers done, if there is one. What
+// is decided holds even where it cannot be kept; who asked is told.
+func (l *loop) save(done chan error) {
+	if done != nil {
+		l.saver.waiters = append(l.saver.waiters, done)
+	}
+	l.saver.again = true
+}
+
+// write begins a write that is due, in a worker.
+func (l *loop) write() {
+	if l.saver.busy || !l.saver.again {
+		return
+	}
+	waiters := l.saver.waiters
+	store := l.o.Store
+	if store == nil {
+		l.saver = saver{}
+		for _, w := range waiters {
+			w <- nil
+		}
+		return
+	}
+	l.saver = saver{busy: true}
+	data, err := l.settings.encode()
+	l.workers.Go(func() {
+		if err == nil {
+			err = store.Save(data)
+		}
+		l.reports <- func() {
+			l.saver.busy = false
+			if err != nil {
+				err = fmt.Errorf("in effect, but it would not survive a restart: %w", err)
+				l.o.Log.Error("keep what was decided", slog.Any("err", err))
+			}
+			for _, w := range waiters {
+				w <- err
+			}
+		}
+	})
+}
