@@ -165,71 +165,16 @@ func differ(apart [2][]tensor.Tensor, both []tensor.Tensor) string {
 			return err.Error()
 		}
 		for r := range 2 {
-			lone := apart[r][i]
 			data, err := rows.Next(1)
 			if err != nil {
 				return err.Error()
 			}
-			if len(lone.Shape) == 0 || lone.Shape[0] != 1 || !lone.Shape[1:].Equal(out.Shape[1:]) || !near(out.DType, data, lone.Data) {
+			row := tensor.Tensor{DType: out.DType, Shape: append(tensor.Shape{1}, out.Shape[1:]...), Data: data}
+			found, err := tensor.Compare(row, apart[r][i], tensor.DefaultTolerance(out.DType))
+			if err != nil || found.Beyond > 0 {
 				return fmt.Sprintf("output %q of a row depends on the other rows of its batch", out.Name)
 			}
 		}
 	}
 	return ""
-}
-
-// near reports whether two rows are the same, floats within what another kernel for
-// another number of rows may change.
-func near(d tensor.DType, a, b []byte) bool {
-	if len(a) != len(b) {
-		return false
-	}
-	tolerance := map[tensor.DType]float64{tensor.FP64: 1e-6, tensor.FP32: 1e-4, tensor.FP16: 1e-2, tensor.BF16: 5e-2}[d]
-	if tolerance == 0 {
-		return string(a) == string(b)
-	}
-	size := d.Size()
-	for i := 0; i < len(a); i += size {
-		x, y := float(d, a[i:]), float(d, b[i:])
-		if x == y || math.IsNaN(x) && math.IsNaN(y) {
-			continue
-		}
-		if !(math.Abs(x-y) <= tolerance*math.Max(math.Abs(x), math.Abs(y))+tolerance/10) {
-			return false
-		}
-	}
-	return true
-}
-
-func float(d tensor.DType, b []byte) float64 {
-	switch d {
-	case tensor.FP64:
-		return math.Float64frombits(binary.LittleEndian.Uint64(b))
-	case tensor.FP32:
-		return float64(math.Float32frombits(binary.LittleEndian.Uint32(b)))
-	case tensor.BF16:
-		return float64(math.Float32frombits(uint32(binary.LittleEndian.Uint16(b)) << 16))
-	default:
-		return fromHalf(binary.LittleEndian.Uint16(b))
-	}
-}
-
-// fromHalf widens IEEE half precision.
-func fromHalf(h uint16) float64 {
-	sign := 1.0
-	if h&0x8000 != 0 {
-		sign = -1
-	}
-	exponent, mantissa := int(h>>10&0x1f), float64(h&0x3ff)
-	switch exponent {
-	case 0:
-		return sign * math.Ldexp(mantissa, -24)
-	case 31:
-		if mantissa != 0 {
-			return math.NaN()
-		}
-		return sign * math.Inf(1)
-	default:
-		return sign * math.Ldexp(1+mantissa/1024, exponent-15)
-	}
 }
