@@ -13,7 +13,8 @@ var levels = map[string]int{
 	"internal/jsontensor": 1,
 	"internal/onnxfile":   1,
 
-	"backend": 2,
+	"backend":         2,
+	"internal/golden": 2,
 
 	"backend/onnx": 3,
 	"repository":   3,
