@@ -1,6 +1,9 @@
 package config
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
 
 // Plan is a Rollout with nothing left open. The zero value is an immediate one.
 type Plan struct {
@@ -80,4 +83,16 @@ func or[T any](p *T, standard T) T {
 		return standard
 	}
 	return *p
+}
+
+// Describe says, for people, what a step of the plan does.
+func (p Plan) Describe(step int) string {
+	if step >= len(p.Steps) {
+		return string(p.Strategy)
+	}
+	s := p.Steps[step]
+	if p.Strategy == StrategyShadow {
+		return fmt.Sprintf("shadow of %v %% of the requests", s.Percent)
+	}
+	return fmt.Sprintf("canary, step %d of %d: %v %% of the requests", step+1, len(p.Steps), s.Percent)
 }

@@ -76,7 +76,7 @@ func (r *Reconciler) Advance(ctx context.Context, t TrialInfo, step int) error {
 			return nil
 		}
 		current.Step, current.Since = step, time.Now()
-		l.event(Event{Kind: EventTrial, Model: t.Model, Version: t.Version, Digest: t.Digest, Text: t.Plan.describe(step)})
+		l.event(Event{Kind: EventTrial, Model: t.Model, Version: t.Version, Digest: t.Digest, Text: t.Plan.Describe(step)})
 		return nil
 	}})
 }

@@ -126,7 +126,7 @@ func (l *loop) index(relevant []Desired) []Status {
 			s.Reason = d.Withdrawn + "; it serves until another version is ready"
 		case g.state == Ready && l.onTrial(g):
 			if t := l.trial(g.Name); t != nil {
-				s.Reason = t.Plan.describe(t.Step)
+				s.Reason = t.Plan.Describe(t.Step)
 			}
 		}
 		all.add(s)

@@ -140,7 +140,20 @@ func (l *loop) take(s scan) {
 		l.asks.look(s.id, groupDesired(s.desired), func(string) bool { return true })
 	}
 	l.taken = true
+	l.forgetGone()
 	maps.DeleteFunc(l.unloaded, func(k key, _ bool) bool { return !l.listed(k) })
+}
+
+// forgetGone forgets what versions of models took over that are not there any more, so
+// that others of that name begin anew. Names and withdrawals stay: a model may come back.
+func (l *loop) forgetGone() {
+	for name, m := range l.settings.Models {
+		if (m.Signature != nil || len(m.Accepted) > 0) && l.known(name) != nil {
+			m.Signature, m.Accepted, m.Trial = nil, nil, nil
+			delete(l.live, name)
+			l.save(nil)
+		}
+	}
 }
 
 // listed reports whether the source has the version.

@@ -15,24 +15,10 @@ type TrialInfo struct {
 	Version int64
 	Digest  string
 	Stable  int64 // the version that serves meanwhile
+	Lanes   int   // instances of the version on trial
 	Step    int
 	Since   time.Time // of the step
-	Plan    RolloutPlan
-}
-
-// RolloutPlan is a config.Plan that can be described.
-type RolloutPlan struct{ config.Plan }
-
-// describe says, for people, what a step does.
-func (p RolloutPlan) describe(step int) string {
-	if step >= len(p.Steps) {
-		return string(p.Strategy)
-	}
-	s := p.Steps[step]
-	if p.Strategy == config.StrategyShadow {
-		return fmt.Sprintf("shadow of %v %% of the requests", s.Percent)
-	}
-	return fmt.Sprintf("canary, step %d of %d: %v %% of the requests", step+1, len(p.Steps), s.Percent)
+	Plan    config.Plan
 }
 
 // aim tells the plan what was decided at run time: which versions have names, which are
@@ -144,9 +130,9 @@ func (l *loop) trialReady(g *generation) {
 		return
 	}
 	t.Since = time.Now().UTC()
-	plan := RolloutPlan{l.policy(g.Name).Rollout}
-	l.happened(g, EventTrial, plan.describe(t.Step))
-	l.o.Log.Info("on trial", g.attrs(slog.String("why", plan.describe(t.Step)))...)
+	plan := l.policy(g.Name).Rollout
+	l.happened(g, EventTrial, plan.Describe(t.Step))
+	l.o.Log.Info("on trial", g.attrs(slog.String("why", plan.Describe(t.Step)))...)
 	l.save(nil)
 }
 
@@ -161,9 +147,13 @@ func (l *loop) trial(name string) *TrialInfo {
 		return nil
 	}
 	t := l.settings.get(name).Trial
-	plan := RolloutPlan{l.policy(name).Rollout}
+	plan := l.policy(name).Rollout
+	lanes := 1
+	if c := g.version.servable.Info().Config; c != nil {
+		lanes = c.Lanes()
+	}
 	return &TrialInfo{
-		Model: name, Version: g.Version, Digest: t.Digest, Stable: stable.Version,
+		Lanes: lanes, Model: name, Version: g.Version, Digest: t.Digest, Stable: stable.Version,
 		Step: min(t.Step, max(0, len(plan.Steps)-1)), Since: t.Since, Plan: plan,
 	}
 }

@@ -22,6 +22,7 @@ import (
 	"galatea/internal/telemetry"
 	"galatea/repository"
 	"galatea/repository/dir"
+	"galatea/rollout"
 )
 
 // Options are what a server is started with; they do not change while it runs.
@@ -67,6 +68,7 @@ type App struct {
 	source   *dir.Source
 	router   *repository.Router
 	control  *repository.Reconciler
+	director *rollout.Director
 	gateway  *gateway.Gateway
 	leaving  atomic.Bool
 
@@ -105,10 +107,12 @@ func Start(ctx context.Context, o Options) (*App, error) {
 	a.control = repository.New(a.source, loader.Load, a.router, repository.Options{
 		Mode: o.Control, LoadModels: o.LoadModels, LoadThreads: o.LoadThreads, DrainTimeout: o.ExitTimeout, Settings: settings, Store: store, Log: o.Log,
 	})
+	a.director = newDirector(a.router, a.control, o.Log)
 	a.gateway = gateway.New(gateway.Options{
-		Handler: a.router, Models: a.router, Control: a.control,
-		Decisions: a.control, Rollouts: a.router, Events: a.control.Events(),
-		Ready: a.ready, Loaded: func() bool { return a.router.Ready(false) },
+		Handler: a.director, Models: a.router, Control: a.control,
+		Decisions: a.control, Rollouts: a.router, Events: a.control.Events(), Sticky: a.director.Sticky,
+		Counts: func(t repository.TrialInfo) any { return a.director.Counts(trialOf(t)) },
+		Ready:  a.ready, Loaded: func() bool { return a.router.Ready(false) },
 		Version: o.Version, Limits: limits(a.live.Load()), Log: o.Log, Tracer: o.Tracer,
 	})
 	a.run(ctx)
@@ -226,6 +230,7 @@ func (a *App) run(ctx context.Context) {
 	a.stop = stop
 	a.wg.Go(func() { a.source.Run(background) })
 	a.wg.Go(func() { a.control.Run(background) })
+	a.wg.Go(func() { a.director.Run(background) })
 	a.wg.Go(func() { watchdog(background, a.router, a.o.Log) })
 	a.serve(a.http, a.gateway)
 	if a.metrics != nil {

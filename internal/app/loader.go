@@ -35,6 +35,9 @@ type Loader struct {
 // Load is a repository.Loader.
 func (l *Loader) Load(ctx context.Context, d repository.Desired, phase func(repository.State)) (repository.Servable, error) {
 	began := time.Now()
+	if err := checkIntegrity(ctx, d); err != nil {
+		return nil, err
+	}
 	file, err := onnxfile.Read(d.File)
 	if system := syscall.Errno(0); errors.As(err, &system) {
 		return nil, err // the disk may do better the next time
@@ -45,6 +48,9 @@ func (l *Loader) Load(ctx context.Context, d repository.Desired, phase func(repo
 	resolved, err := l.resolve(d, file)
 	if err != nil {
 		return nil, repository.Terminal(err)
+	}
+	if err := checkSignature(ctx, d, resolved); err != nil {
+		return nil, err
 	}
 	name := infer.ID{Name: d.Name, Version: d.Version}.String()
 	a := artifact(name, d, file, resolved)
@@ -59,15 +65,17 @@ func (l *Loader) Load(ctx context.Context, d repository.Desired, phase func(repo
 	s := &servable{model: model}
 	note, err := l.checkRows(ctx, model, a.Devices[0], &resolved)
 	if err == nil {
-		s.queue, err = l.start(ctx, d, model, a.Devices, resolved)
+		err = l.prove(ctx, d, s, a.Devices, resolved)
 	}
 	if err == nil && l.Verify != nil {
 		err = l.Verify(d)
 	}
 	if err != nil {
-		return nil, errors.Join(err, s.Close(ctx))
+		if closeErr := s.Close(ctx); closeErr != nil {
+			err = errors.Join(err, closeErr)
+		}
+		return nil, err
 	}
-	s.Handler = infer.Chain(s.queue, infer.CheckSignature(d.Name, resolved.Signature, resolved.MaxBatchSize))
 	s.info = repository.Info{
 		ID:     infer.ID{Name: d.Name, Version: d.Version, Digest: d.Digest},
 		Config: resolved, Note: note, Loaded: time.Since(began), Weights: file.ParameterBytes,
@@ -152,8 +160,34 @@ func (l *Loader) checkRows(ctx context.Context, m backend.Model, d backend.Devic
 	return "batching is off, since " + reason, nil
 }
 
-func (l *Loader) start(ctx context.Context, d repository.Desired, m backend.Model, devices []backend.Device, r *config.Resolved) (*scheduler.Queue, error) {
-	lanes := func(ctx context.Context, i int) (backend.Instance, error) { return m.NewInstance(ctx, devices[i]) }
+// prove starts the servable's queue over instances that are warm, and asks it its golden
+// requests.
+func (l *Loader) prove(ctx context.Context, d repository.Desired, s *servable, devices []backend.Device, r *config.Resolved) error {
+	w, err := newWarmer(d, r)
+	if err != nil {
+		return refuse(ctx, gateWarmup, err)
+	}
+	if s.queue, err = l.start(ctx, d, s.model, w, devices, r); err != nil {
+		return err
+	}
+	s.Handler = infer.Chain(s.queue, infer.CheckSignature(d.Name, r.Signature, r.MaxBatchSize))
+	return checkGolden(ctx, d, s)
+}
+
+func (l *Loader) start(ctx context.Context, d repository.Desired, m backend.Model, w *warmer, devices []backend.Device, r *config.Resolved) (*scheduler.Queue, error) {
+	lanes := func(ctx context.Context, i int) (backend.Instance, error) {
+		instance, err := m.NewInstance(ctx, devices[i])
+		if err != nil {
+			return nil, err
+		}
+		if err := w.run(ctx, instance); err != nil {
+			if closeErr := instance.Close(); closeErr != nil {
+				err = errors.Join(err, closeErr)
+			}
+			return nil, refuse(ctx, gateWarmup, err)
+		}
+		return instance, nil
+	}
 	return scheduler.Start(ctx, lanes, scheduler.Options{
 		Name: fmt.Sprintf("%s/%d", d.Name, d.Version), ID: infer.ID{Name: d.Name, Version: d.Version, Digest: d.Digest},
 		Signature: r.Signature, MaxBatchSize: r.MaxBatchSize, PreferredBatchSizes: r.PreferredBatchSizes, MaxQueueDelay: r.MaxQueueDelay,

@@ -18,6 +18,7 @@ var levels = map[string]int{
 
 	"backend/onnx": 3,
 	"repository":   3,
+	"rollout":      3,
 	"scheduler":    3,
 
 	"gateway":        4,
@@ -75,7 +76,7 @@ var fences = []fence{
 	{"go.uber.org/goleak", nil, []string{"*"}, "for tests"},
 	{"golang.org/x/tools/txtar", []string{"internal/servetest"}, []string{"*"}, "for tests"},
 
-	{"log/slog", []string{"backend/onnx", "cmd/galatea", "gateway", "internal/app", "internal/benchserve", "internal/servetest", "repository", "repository/dir", "scheduler"}, []string{"*"}, "the lower packages return errors"},
+	{"log/slog", []string{"backend/onnx", "cmd/galatea", "gateway", "internal/app", "internal/benchserve", "internal/servetest", "repository", "repository/dir", "rollout", "scheduler"}, []string{"*"}, "the lower packages return errors"},
 	{"net/http", []string{"gateway", "internal/app", "internal/benchserve", "internal/loadclient", "internal/servetest", "internal/telemetry"}, []string{"*"}, "below the gateway nothing knows about HTTP"},
 	{"net/http/pprof", []string{"internal/app"}, nil, "profiles are served when they are asked for; the import has side effects"},
 	{"os/exec", []string{"internal/benchserve", "internal/servetest"}, []string{"*"}, "the server starts no programs"},
@@ -92,6 +93,7 @@ var purePackages = []string{"config", "tensor", "internal/jsontensor"}
 var pureFiles = []string{
 	"repository/plan.go",
 	"repository/separate.go",
+	"rollout/decide.go",
 	"scheduler/pending.go",
 }
 
