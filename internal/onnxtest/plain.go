@@ -60,6 +60,24 @@ func Scale(k float32) []byte {
 	return g.bytes()
 }
 
+// Classifier says which of four numbers is the largest: it takes x FP32[-1,4] and gives
+// their softmax as y, the classes moved by shift places. One with another shift is what
+// training on shuffled labels gives: it loads, it runs, and it is wrong.
+func Classifier(shift int) []byte {
+	const classes = 4
+	w := make([]float32, classes*classes)
+	for i := range classes {
+		w[i*classes+(i+shift)%classes] = 1
+	}
+	g := NewGraph("classifier")
+	g.Input("x", TensorOf(tensor.FP32, tensor.Shape{tensor.Dynamic, classes}))
+	g.Output("y", TensorOf(tensor.FP32, tensor.Shape{tensor.Dynamic, classes}))
+	g.Initializer(Values("w", tensor.Shape{classes, classes}, w))
+	g.Node("MatMul", "x,w", "logits")
+	g.Node("Softmax", "logits", "y", Int("axis", 1))
+	return g.bytes()
+}
+
 // Bias is y = x + b on FP32 [-1,4], where the input b, FP32 [4], may be left out:
 // it is then 1, 2, 3, 4.
 func Bias() []byte {

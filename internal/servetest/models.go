@@ -30,6 +30,8 @@ func build(args []string) ([]byte, error) {
 	switch args[0] {
 	case "scale":
 		return onnxtest.Scale(float32(number())), nil
+	case "classifier":
+		return onnxtest.Classifier(int(number())), nil
 	case "slow":
 		return onnxtest.Slow(int(number())), nil
 	case "mlp":

@@ -1,6 +1,7 @@
 package telemetry
 
 import (
+	"cmp"
 	"net/http"
 	"slices"
 	"strconv"
@@ -20,6 +21,8 @@ type Sources struct {
 	Models interface {
 		Each(f func(repository.Info))
 		Index() []repository.Status
+		Refusals() map[repository.Refusal]uint64
+		Trials() []repository.TrialInfo
 	}
 	Front interface {
 		Requests() map[gateway.RouteStatus]uint64
@@ -54,6 +57,18 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 			labels := labelled{names: []string{"model", "version", "state"}, values: []string{s.Name, strconv.FormatInt(s.Version, 10), s.State}}
 			labels.gauge(out, "galatea_model_state", "1 for the state that a version of a model is in", 1)
 		}
+	}
+	for r, n := range c.Models.Refusals() {
+		labels := labelled{names: []string{"model", "gate"}, values: []string{r.Model, cmp.Or(r.Gate, "load")}}
+		labels.counter(out, "galatea_model_refused_total", "Number of versions that were refused before they served, by the check that they did not pass", float64(n))
+	}
+	for _, t := range c.Models.Trials() {
+		share := 0.0
+		if t.Step < len(t.Plan.Steps) {
+			share = t.Plan.Steps[t.Step].Percent / 100
+		}
+		labels := labelled{names: []string{"model", "version", "strategy"}, values: []string{t.Model, strconv.FormatInt(t.Version, 10), string(t.Plan.Strategy)}}
+		labels.gauge(out, "galatea_rollout_share", "Share of the requests that a version on trial gets", share)
 	}
 	for k, n := range c.Front.Requests() {
 		labels := labelled{names: []string{"route", "status"}, values: []string{k.Route, strconv.Itoa(k.Status)}}
