@@ -90,6 +90,10 @@ bench: onnxruntime ## Run the Go benchmarks; BENCH=regexp, PKG=./scheduler and C
 bench-compare: $(BENCHSTAT) ## Compare the last two runs of bench (of COUNT=10 each) with benchstat.
 	$(BENCHSTAT) bench.out/old.txt bench.out/new.txt
 
+.PHONY: demo-rollout
+demo-rollout: build onnxruntime ## Drop, break, remove and roll back versions at random under load; nothing may be lost. ARGS="-actions=200 -seed=1".
+	go run ./internal/demorollout $(ARGS)
+
 .PHONY: bench-serve
 bench-serve: onnxruntime ## Measure a whole server against what the machine allows; ARGS adds flags.
 	go run ./internal/benchserve $(ARGS)

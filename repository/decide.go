@@ -110,14 +110,7 @@ func (l *loop) setLabel(name, label string, version int64) error {
 		m.Default = pin(version, policy.Default)
 		return nil
 	}
-	if p := pin(version, policy.Labels[label]); p != nil {
-		if m.Labels == nil {
-			m.Labels = map[string]*Pin{}
-		}
-		m.Labels[label] = p
-	} else {
-		delete(m.Labels, label)
-	}
+	m.setLabel(label, version, policy.Labels[label])
 	return nil
 }
 

@@ -65,6 +65,7 @@ type generation struct {
 	next      time.Time
 	err       error              // of the last load
 	note      string             // of the servable, for the index
+	why       string             // it is drained
 	cancel    context.CancelFunc // of the load that goes on
 	cancelled bool
 	version   *version

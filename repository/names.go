@@ -11,9 +11,11 @@ import (
 type standing map[string]int64
 
 // move returns where the names stand, given where they are to go and which versions are
-// ready to answer.
-func (n standing) move(to map[string]int64, ready func(version int64) bool) standing {
-	now := standing{}
+// ready to answer. A label that has stood for something and cannot any more, since the
+// version was withdrawn or its files are gone, has lost it and stands for the standard,
+// what a request without a version gets; 0 is nothing.
+func (n standing) move(to map[string]int64, ready func(version int64) bool, standard int64) (now standing, lost []string) {
+	now = standing{}
 	for name, version := range to {
 		before, known := n[name]
 		switch {
@@ -21,9 +23,12 @@ func (n standing) move(to map[string]int64, ready func(version int64) bool) stan
 			now[name] = version
 		case known && ready(before):
 			now[name] = before
+		case known && standard != 0 && name != "":
+			now[name] = standard
+			lost = append(lost, name)
 		}
 	}
-	return now
+	return now, lost
 }
 
 // kept lists the versions that a model's names stand for or are to stand for.
@@ -38,17 +43,25 @@ func missingName(name string, version int64) string {
 	if name == "" {
 		return fmt.Sprintf("default_version is %d, but there is no such version: the newest one that is ready answers instead", version)
 	}
-	return fmt.Sprintf("label %q stands for version %d, but there is no such version", name, version)
+	return fmt.Sprintf("label %q is to stand for version %d, but there is no such version", name, version)
 }
 
 // moveNames moves each model's names to what is ready now, and says where they went.
 func (l *loop) moveNames() {
 	all := map[string]standing{}
 	for name, to := range l.targets {
-		now := l.names[name].move(to, func(version int64) bool {
+		standard := int64(0)
+		if g := l.standard(name); g != nil {
+			standard = g.Version
+		}
+		now, lost := l.names[name].move(to, func(version int64) bool {
 			g := l.serving(name, version)
 			return g != nil && !l.onTrial(g)
-		})
+		}, standard)
+		for _, label := range lost { // for good, so that a restart changes nothing
+			l.settings.of(name).setLabel(label, standard, l.policy(name).Labels[label])
+			l.save(nil)
+		}
 		for label, version := range now {
 			if before := l.names[name][label]; before != version {
 				l.event(Event{Model: name, Version: version, Kind: EventName, Label: label, Text: fmt.Sprintf("was version %d", before)})

@@ -154,6 +154,18 @@ func (m *ModelSettings) accept(digest string) bool {
 	return true
 }
 
+// setLabel pins a label over what the config says of it; 0 gives it back to the config.
+func (m *ModelSettings) setLabel(label string, version, config int64) {
+	if version == 0 {
+		delete(m.Labels, label)
+		return
+	}
+	if m.Labels == nil {
+		m.Labels = map[string]*Pin{}
+	}
+	m.Labels[label] = &Pin{Version: version, Config: config}
+}
+
 // dropStale forgets the pins of names of which the config says something else than it did
 // when they were set. It reports whether there was one.
 func (m *ModelSettings) dropStale(p Policy) bool {

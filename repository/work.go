@@ -107,8 +107,7 @@ func (l *loop) failed(g *generation) {
 
 // drain says that g is to go; the next table is without it.
 func (l *loop) drain(g *generation, why string) {
-	g.state = Draining
-	l.happened(g, EventDraining, why)
+	g.state, g.why = Draining, why
 	l.retiring = append(l.retiring, g)
 	l.o.Log.Info("draining", g.attrs(slog.String("why", why))...)
 }
@@ -118,6 +117,7 @@ func (l *loop) drain(g *generation, why string) {
 func (l *loop) retire(ctx context.Context) {
 	for _, g := range l.retiring {
 		g.version.retire()
+		l.happened(g, EventDraining, g.why) // after the table without it is out
 		l.workers.Go(func() { l.closeIdle(ctx, g) })
 	}
 	l.retiring = nil

@@ -3,6 +3,7 @@ package rollout
 import (
 	"fmt"
 	"hash/fnv"
+	"math"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -130,11 +131,12 @@ func compare(c *Counts, got, want tensor.Tensor) {
 	d, err := tensor.Compare(got, want, tensor.Tolerance{})
 	if err != nil { // another type or shape: nothing agrees
 		c.Rows++
+		c.Largest = math.MaxFloat64
 		c.Worst = fmt.Sprintf("output %q: %v", want.Name, err)
 		return
 	}
 	if d.Largest > c.Largest {
-		c.Largest, c.Worst = d.Largest, fmt.Sprintf("output %q, element %d: %s, was %s", want.Name, d.Index, d.Got, d.Want)
+		c.Largest, c.Worst = min(d.Largest, math.MaxFloat64), fmt.Sprintf("output %q, element %d: %s, was %s", want.Name, d.Index, d.Got, d.Want)
 	}
 	if agree, rows, err := tensor.Labels(got, want); err == nil {
 		c.Rows += uint64(rows)

@@ -32,13 +32,14 @@ var levels = map[string]int{
 // support is the packages that only tests, benchmarks and each other may import, with
 // their levels. Tests may import them besides what is below their own package.
 var support = map[string]int{
-	"internal/loadclient": 0,
-	"internal/rules":      0,
-	"internal/onnxtest":   2,
-	"backend/fake":        3,
-	"backend/backendtest": 4,
-	"internal/servetest":  7,
-	"internal/benchserve": 7,
+	"internal/loadclient":  0,
+	"internal/rules":       0,
+	"internal/onnxtest":    2,
+	"backend/fake":         3,
+	"backend/backendtest":  4,
+	"internal/servetest":   7,
+	"internal/benchserve":  7,
+	"internal/demorollout": 3,
 }
 
 // fence says where something foreign stops. Paths are prefixes at a slash; the
@@ -77,10 +78,10 @@ var fences = []fence{
 	{"golang.org/x/tools/txtar", []string{"internal/servetest"}, []string{"*"}, "for tests"},
 
 	{"log/slog", []string{"backend/onnx", "cmd/galatea", "gateway", "internal/app", "internal/benchserve", "internal/servetest", "repository", "repository/dir", "rollout", "scheduler"}, []string{"*"}, "the lower packages return errors"},
-	{"net/http", []string{"gateway", "internal/app", "internal/benchserve", "internal/loadclient", "internal/servetest", "internal/telemetry"}, []string{"*"}, "below the gateway nothing knows about HTTP"},
+	{"net/http", []string{"gateway", "internal/app", "internal/benchserve", "internal/demorollout", "internal/loadclient", "internal/servetest", "internal/telemetry"}, []string{"*"}, "below the gateway nothing knows about HTTP"},
 	{"net/http/pprof", []string{"internal/app"}, nil, "profiles are served when they are asked for; the import has side effects"},
-	{"os/exec", []string{"internal/benchserve", "internal/servetest"}, []string{"*"}, "the server starts no programs"},
-	{"os/signal", []string{"cmd/galatea", "internal/benchserve"}, nil, "signals end in cmd"},
+	{"os/exec", []string{"internal/benchserve", "internal/demorollout", "internal/servetest"}, []string{"*"}, "the server starts no programs"},
+	{"os/signal", []string{"cmd/galatea", "internal/benchserve", "internal/demorollout"}, nil, "signals end in cmd"},
 	{"reflect", []string{"config"}, []string{"*"}, "code says what it does"},
 	{"testing", []string{"backend/backendtest", "internal/servetest"}, []string{"*"}, "no product code knows that it is tested"},
 }
@@ -122,9 +123,10 @@ var changing = map[string]string{
 
 // unwatched is the packages that start goroutines and whose tests need no goleak.
 var unwatched = map[string]string{
-	"backend/backendtest": "its goroutines end with the subtest that started them",
-	"internal/benchserve": "a program for developers, which has no tests",
-	"internal/loadclient": "its goroutines end with the call that started them",
+	"backend/backendtest":  "its goroutines end with the subtest that started them",
+	"internal/demorollout": "a program for developers, which has no tests",
+	"internal/benchserve":  "a program for developers, which has no tests",
+	"internal/loadclient":  "its goroutines end with the call that started them",
 }
 
 // otherFlags are flags of other programs that the documentation names on their own.
