@@ -176,10 +176,11 @@ static OrtStatus *fill_strings(OrtValue *value, const uint8_t *data, size_t elem
 static OrtStatus *make_input(const galatea_input *in, OrtMemoryInfo *memory, OrtValue **value) {
   static char nothing[8];
   int64_t *dims = (int64_t *)in->dims;
+  void *data = (void *)in->data;
   if (in->type != TYPE_STRING)
-    return CreateOrtTensorWithShape(in->data ? in->data : nothing, in->bytes, dims, in->rank, memory, in->type, value);
+    return CreateOrtTensorWithShape(data ? data : nothing, in->bytes, dims, in->rank, memory, in->type, value);
   OrtStatus *status = CreateTensorAsOrtValue(dims, in->rank, in->type, value);
-  if (!status) status = fill_strings(*value, in->data, in->elements);
+  if (!status) status = fill_strings(*value, data, in->elements);
   return status;
 }
 

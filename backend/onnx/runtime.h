@@ -23,13 +23,15 @@ typedef struct OrtTensorTypeAndShapeInfo OrtTensorTypeAndShapeInfo;
 
 enum { GALATEA_MAX_RANK = 64 };
 
-// One input of a run. data is borrowed for the run.
+// One input of a run. data is borrowed for the run. It is a number on Go's side: what
+// it points to may be gone by the time that the next run writes it, and Go's collector
+// looks at the old value of a pointer that is overwritten.
 typedef struct {
   const char *name;
   int32_t type;
   int32_t rank;
   int64_t dims[GALATEA_MAX_RANK];
-  void *data;
+  uintptr_t data;
   size_t bytes;
   size_t elements;
 } galatea_input;
