@@ -89,6 +89,9 @@ type Artifact struct {
 	Signature tensor.Signature // what of the model is served; a session that has it not is refused
 	Devices   []Device         // where instances will be made; at least one
 	Options   Options
+	// GraphCache is a folder for optimised graphs, which a later load of the same file
+	// uses; the backend makes it if need be, and does without when it cannot. Empty: none.
+	GraphCache string
 }
 
 // Options are the runtime's settings for one model. The zero value is one thread

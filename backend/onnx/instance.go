@@ -199,9 +199,9 @@ func (in *instance) setInputs(b *backend.Batch) error {
 		}
 		c.elements = C.size_t(elements)
 		c.bytes = C.size_t(len(t.Data))
-		c.data = nil
+		c.data = 0
 		if len(t.Data) > 0 {
-			c.data = in.place(in.present[i], t)
+			c.data = C.uintptr_t(uintptr(in.place(in.present[i], t)))
 		}
 	}
 	return nil

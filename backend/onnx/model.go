@@ -38,13 +38,14 @@ func (r *Runtime) Load(ctx context.Context, a backend.Artifact) (backend.Model, 
 	if err != nil {
 		return nil, err
 	}
+	defer C.galatea_return_memory()
 	defer files.free()
 	m := &model{runtime: r, name: a.Name, signature: a.Signature, run: a.Options.RunEntries, sessions: map[backend.Device]*C.OrtSession{}}
 	for _, d := range a.Devices {
 		if m.sessions[d] != nil {
 			continue
 		}
-		session, err := r.openSession(ctx, a, d, files)
+		session, err := r.cachedSession(ctx, a, d, files)
 		if err != nil {
 			return nil, errors.Join(err, m.Close())
 		}
@@ -67,6 +68,7 @@ func (m *model) Close() error {
 		C.ReleaseOrtSession(session)
 		delete(m.sessions, d)
 	}
+	C.galatea_return_memory() // not at low priority: others wait for the locks
 	return nil
 }
 

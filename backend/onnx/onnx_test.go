@@ -7,8 +7,10 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	goruntime "runtime"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"galatea/backend"
@@ -313,6 +315,41 @@ func TestDataThatIsNotItsShapeIsRefused(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A request's own bytes are given to the runtime in place. Once they are freed, no run
+// may look at where they were: the collector ends a process that does.
+func TestBytesOfRequestsMayBeFreedAfterARun(t *testing.T) {
+	in := load(t, artifact(t, onnxtest.Identity(tensor.FP32, tensor.Shape{-1})))
+	done := make(chan struct{})
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for {
+			select {
+			case <-done:
+				return
+			default:
+				goruntime.GC()
+			}
+		}
+	})
+	for i := range 1000 {
+		n := 100 + i*7919%20_000 // another size each time, so that freed memory is not soon in use again
+		x := tensor.Tensor{Name: "x", DType: tensor.FP32, Shape: tensor.Shape{int64(n)}, Data: make([]byte, 4*n)}
+		b, err := in.Batch([]tensor.Tensor{x})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if i%4 == 0 {
+			goruntime.GC() // the batch before has gone
+		}
+		b.Inputs[0].Data, b.Want[0] = x.Data, true
+		if err := in.Run(t.Context(), b); err != nil {
+			t.Fatal(err)
+		}
+	}
+	close(done)
+	wg.Wait()
 }
 
 func TestModelsThatCannotBeServedAreRefusedByName(t *testing.T) {

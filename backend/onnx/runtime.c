@@ -43,7 +43,11 @@ enum {
   AT_CreateEnvWithCustomLogger = 4,
   AT_GetAvailableProviders = 125,
   AT_ReleaseAvailableProviders = 126,
+  AT_SessionOptionsSetCustomCreateThreadFn = 196,
+  AT_SessionOptionsSetCustomThreadCreationOptions = 197,
+  AT_SessionOptionsSetCustomJoinThreadFn = 198,
   AT_GetResizedStringTensorElementBuffer = 252,
+  AT_GetBuildInfoString = 254,
   AT_AddExternalInitializersFromFilesInMemory = 279,
   AT_SessionOptionsSetLoadCancellationFlag = 293,
 };
@@ -80,6 +84,7 @@ int galatea_error_code(const OrtStatus *status) {
 static void log_line(void *param, int severity, const char *category, const char *id, const char *location, const char *message) {
   (void)param;
   (void)id;
+  if (galatea_keep_line(severity, category, location, message)) return;
   galateaLog(severity, (char *)category, (char *)location, (char *)message);
 }
 
@@ -105,6 +110,19 @@ OrtStatus *galatea_add_external(OrtSessionOptions *o, const char *const *names, 
   return CALL(AddExternalInitializersFromFilesInMemory,
               OrtStatus *(*)(OrtSessionOptions *, const char *const *, char *const *, const size_t *, size_t))(o, names, buffers, sizes, n);
 }
+
+OrtStatus *galatea_own_threads(OrtSessionOptions *o, int *threads_left,
+                               void *(*create)(void *, void (*)(void *), void *), void (*join)(void *)) {
+  typedef void *(*creator)(void *, void (*)(void *), void *);
+  OrtStatus *status = CALL(SessionOptionsSetCustomCreateThreadFn, OrtStatus *(*)(OrtSessionOptions *, creator))(o, create);
+  if (!status) status = CALL(SessionOptionsSetCustomThreadCreationOptions, OrtStatus *(*)(OrtSessionOptions *, void *))(o, threads_left);
+  if (!status) status = CALL(SessionOptionsSetCustomJoinThreadFn, OrtStatus *(*)(OrtSessionOptions *, void (*)(void *)))(o, join);
+  return status;
+}
+
+OrtStatus *galatea_fail(const char *text) { return fail(text); }
+
+const char *galatea_build_info(void) { return CALL(GetBuildInfoString, const char *(*)(void))(); }
 
 // Reads type and shape of a tensor; dims has room for GALATEA_MAX_RANK.
 static OrtStatus *read_shape(const OrtTensorTypeAndShapeInfo *info, int32_t *type, int32_t *rank, int64_t *dims) {
@@ -176,10 +194,11 @@ static OrtStatus *fill_strings(OrtValue *value, const uint8_t *data, size_t elem
 static OrtStatus *make_input(const galatea_input *in, OrtMemoryInfo *memory, OrtValue **value) {
   static char nothing[8];
   int64_t *dims = (int64_t *)in->dims;
+  void *data = (void *)in->data;
   if (in->type != TYPE_STRING)
-    return CreateOrtTensorWithShape(in->data ? in->data : nothing, in->bytes, dims, in->rank, memory, in->type, value);
+    return CreateOrtTensorWithShape(data ? data : nothing, in->bytes, dims, in->rank, memory, in->type, value);
   OrtStatus *status = CreateTensorAsOrtValue(dims, in->rank, in->type, value);
-  if (!status) status = fill_strings(*value, in->data, in->elements);
+  if (!status) status = fill_strings(*value, data, in->elements);
   return status;
 }
 

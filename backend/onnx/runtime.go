@@ -29,6 +29,7 @@ import (
 // Runtime is the process's ONNX Runtime.
 type Runtime struct {
 	version string
+	log     *slog.Logger
 	env     *C.OrtEnv
 	memory  *C.OrtMemoryInfo
 }
@@ -70,6 +71,7 @@ func open(path string, log *slog.Logger) (*Runtime, error) {
 	if err := os.Setenv("ORT_DISABLE_TELEMETRY", "1"); err != nil {
 		return nil, fmt.Errorf("%w: switch off its telemetry: %w", ErrLibrary, err)
 	}
+	C.galatea_tune_memory()
 	cPath := C.CString(path)
 	defer C.free(unsafe.Pointer(cPath))
 	var version *C.char
@@ -80,7 +82,7 @@ func open(path string, log *slog.Logger) (*Runtime, error) {
 		return nil, fmt.Errorf("%w: cannot open %q: %s: run `make onnxruntime`, or name another with --onnxruntime-library", ErrLibrary, path, C.GoString(text))
 	}
 	logTo(log)
-	r := &Runtime{version: C.GoString(version)}
+	r := &Runtime{version: C.GoString(version), log: log}
 	if err := check(C.galatea_create_env(C.int(logSeverity(log)), &r.env)); err != nil {
 		return nil, fmt.Errorf("%w: create its environment: %w", ErrLibrary, err)
 	}

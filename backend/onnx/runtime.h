@@ -23,13 +23,15 @@ typedef struct OrtTensorTypeAndShapeInfo OrtTensorTypeAndShapeInfo;
 
 enum { GALATEA_MAX_RANK = 64 };
 
-// One input of a run. data is borrowed for the run.
+// One input of a run. data is borrowed for the run. It is a number on Go's side: what
+// it points to may be gone by the time that the next run writes it, and Go's collector
+// looks at the old value of a pointer that is overwritten.
 typedef struct {
   const char *name;
   int32_t type;
   int32_t rank;
   int64_t dims[GALATEA_MAX_RANK];
-  void *data;
+  uintptr_t data;
   size_t bytes;
   size_t elements;
 } galatea_input;
@@ -66,6 +68,9 @@ OrtStatus *galatea_available_providers(char ***names, int *count);
 void galatea_release_providers(char **names, int count);
 int galatea_error_code(const OrtStatus *status);
 
+// A failure with a text of ours.
+OrtStatus *galatea_fail(const char *text);
+
 OrtStatus *galatea_set_load_cancelled(OrtSessionOptions *o, int cancel);
 OrtStatus *galatea_add_external(OrtSessionOptions *o, const char *const *names, char *const *buffers, const size_t *sizes, size_t n);
 
@@ -81,5 +86,28 @@ void galatea_release_outputs(galatea_output *out, size_t n);
 
 // Copies a string output as length-prefixed elements into dst, which holds out->bytes.
 OrtStatus *galatea_copy_strings(const galatea_output *out, uint8_t *dst);
+
+// Keeps freed memory from staying with the C library, where it is glibc: before the
+// runtime is opened, and after what is large was freed. Returning takes the locks of
+// malloc, for some milliseconds where many small blocks were freed.
+void galatea_tune_memory(void);
+void galatea_return_memory(void);
+
+// CreateSession on a thread of its own, whose priority is low from when it has started
+// the session's pool threads, of which there are so many: the pool has the normal one,
+// and the work that follows the lower. Only Linux lowers it.
+OrtStatus *galatea_create_session(void *data, size_t size, OrtEnv *env, OrtSession **session, OrtSessionOptions *o, int pool);
+
+// Keeps a line of the runtime's log for later where the calling thread is one of low
+// priority, and says whether it did: Go may start a thread of its own from one that
+// calls it, which would have the same priority for good.
+int galatea_keep_line(int severity, const char *category, const char *location, const char *message);
+
+// Makes the runtime start and join a session's pool threads by these two.
+OrtStatus *galatea_own_threads(OrtSessionOptions *o, int *threads_left,
+                               void *(*create)(void *, void (*)(void *), void *), void (*join)(void *));
+
+// How the library was built: commit and flags, in static memory.
+const char *galatea_build_info(void);
 
 #endif

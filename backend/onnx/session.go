@@ -11,6 +11,7 @@ extern OrtStatus *CreateSessionOptions(OrtSessionOptions **o);
 extern void ReleaseSessionOptions(OrtSessionOptions *o);
 extern OrtStatus *SetSessionExecutionMode(OrtSessionOptions *o, int mode);
 extern OrtStatus *SetSessionGraphOptimizationLevel(OrtSessionOptions *o, int level);
+extern OrtStatus *SetOptimizedModelFilePath(OrtSessionOptions *o, const char *path);
 extern OrtStatus *AddSessionConfigEntry(OrtSessionOptions *o, char *key, char *value);
 extern OrtStatus *SetIntraOpNumThreads(OrtSessionOptions *o, int n);
 extern OrtStatus *SetInterOpNumThreads(OrtSessionOptions *o, int n);
@@ -42,9 +43,10 @@ import (
 	"galatea/backend"
 )
 
-// openSession makes a session for one device. While it is made, the end of ctx
+// openSession makes a session for one device from a model's bytes. The optimised graph
+// is written to save, unless that is empty. While the session is made, the end of ctx
 // asks the runtime to give up.
-func (r *Runtime) openSession(ctx context.Context, a backend.Artifact, d backend.Device, f *files) (*C.OrtSession, error) {
+func (r *Runtime) openSession(ctx context.Context, a backend.Artifact, d backend.Device, f *files, save string) (*C.OrtSession, error) {
 	var options *C.OrtSessionOptions
 	if err := check(C.CreateSessionOptions(&options)); err != nil {
 		return nil, fmt.Errorf("%s: session options: %w", a.Name, err)
@@ -52,6 +54,13 @@ func (r *Runtime) openSession(ctx context.Context, a backend.Artifact, d backend
 	defer C.ReleaseSessionOptions(options)
 	if err := setOptions(options, a.Options); err != nil {
 		return nil, fmt.Errorf("%s: %w", a.Name, err)
+	}
+	if save != "" {
+		path := C.CString(save)
+		defer C.free(unsafe.Pointer(path))
+		if err := check(C.SetOptimizedModelFilePath(options, path)); err != nil {
+			return nil, fmt.Errorf("%s: optimised graph: %w", a.Name, err)
+		}
 	}
 	if d.Kind == backend.GPU {
 		if err := r.appendProviders(options, a.Options.Providers, d); err != nil {
@@ -68,8 +77,7 @@ func (r *Runtime) openSession(ctx context.Context, a backend.Artifact, d backend
 		_ = check(C.galatea_set_load_cancelled(options, 1))
 		close(stopped)
 	})
-	var session *C.OrtSession
-	err = check(C.CreateSession(unsafe.Pointer(&f.model[0]), C.size_t(len(f.model)), r.env, &session, options))
+	session, err := r.createSession(options, a.Options, d, f.model)
 	if !stop() {
 		<-stopped // options must outlive the cancelling call
 	}
@@ -80,6 +88,23 @@ func (r *Runtime) openSession(ctx context.Context, a backend.Artifact, d backend
 		return nil, context.Cause(ctx)
 	}
 	return nil, fmt.Errorf("%s: %w", a.Name, err)
+}
+
+// createSession has the runtime make a session. For a CPU it does so on a thread of its
+// own, at low priority from when the session's threads, which keep the priority they are
+// started with, are there. What a GPU's driver starts is not ours to see, so there the
+// priority stays.
+func (r *Runtime) createSession(o *C.OrtSessionOptions, want backend.Options, d backend.Device, model []byte) (session *C.OrtSession, err error) {
+	data, size := unsafe.Pointer(&model[0]), C.size_t(len(model))
+	if d.Kind == backend.GPU {
+		return session, check(C.CreateSession(data, size, r.env, &session, o))
+	}
+	threads := max(1, want.IntraOpThreads) - 1
+	if want.Parallel {
+		threads += max(1, want.InterOpThreads) - 1
+	}
+	err = check(C.galatea_create_session(data, size, r.env, &session, o, C.int(threads)))
+	return session, err
 }
 
 func setOptions(o *C.OrtSessionOptions, want backend.Options) error {
@@ -128,6 +153,9 @@ func flag(on bool) C.int {
 	return 0
 }
 
+// graphNone is the runtime's level of optimisation that is none.
+const graphNone = 0
+
 // graphLevel turns Triton's number into the runtime's.
 func graphLevel(triton int) C.int {
 	switch {
@@ -136,7 +164,7 @@ func graphLevel(triton int) C.int {
 	case triton == 1:
 		return 2 // extended
 	case triton >= 2:
-		return 0 // none
+		return graphNone
 	default:
 		return 99 // all
 	}

@@ -30,6 +30,8 @@ type Loader struct {
 	Verify   func(d repository.Desired) error // says whether the files are still d's; nil: they are
 	Log      *slog.Logger
 	Tracer   trace.Tracer
+	// GraphCache is a folder that optimised graphs are kept in; empty: nowhere.
+	GraphCache string
 }
 
 // Load is a repository.Loader.
@@ -54,6 +56,7 @@ func (l *Loader) Load(ctx context.Context, d repository.Desired, phase func(repo
 	}
 	name := infer.ID{Name: d.Name, Version: d.Version}.String()
 	a := artifact(name, d, file, resolved)
+	a.GraphCache = l.GraphCache
 	model, err := l.Backend.Load(ctx, a)
 	if err != nil {
 		if errors.Is(err, backend.ErrUnsupported) {
