@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 
 	"galatea/config"
@@ -63,6 +64,19 @@ type Policy struct {
 	// Kept versions are served whatever the rest says. The Reconciler adds those that
 	// have names.
 	Kept []int64
+}
+
+// Names returns the versions that the model's names stand for: labels, and "" for the
+// default where there is one.
+func (p Policy) Names() map[string]int64 {
+	all := maps.Clone(p.Labels)
+	if all == nil {
+		all = map[string]int64{}
+	}
+	if p.Default != 0 {
+		all[""] = p.Default
+	}
+	return all
 }
 
 // ErrTerminal marks a failure that only other files can mend: trying again will not help.

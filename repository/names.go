@@ -88,11 +88,18 @@ func (l *loop) serving(name string, version int64) *generation {
 
 // missingNames lists, of a model, the names that stand for versions that it does not have.
 func (l *loop) missingNames(name string) []string {
+	return MissingNames(l.targets[name], func(version int64) bool {
+		return l.listed(key{name, version}) || l.serving(name, version) != nil
+	})
+}
+
+// MissingNames says which of a model's names, as Policy.Names has them, stand for versions
+// that are not there, a line for each.
+func MissingNames(names map[string]int64, there func(version int64) bool) []string {
 	var all []string
-	for _, label := range slices.Sorted(maps.Keys(l.targets[name])) {
-		version := l.targets[name][label]
-		if !l.listed(key{name, version}) && l.serving(name, version) == nil {
-			all = append(all, missingName(label, version))
+	for _, name := range slices.Sorted(maps.Keys(names)) {
+		if version := names[name]; !there(version) {
+			all = append(all, missingName(name, version))
 		}
 	}
 	return all

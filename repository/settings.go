@@ -184,18 +184,12 @@ func (m *ModelSettings) dropStale(p Policy) bool {
 // names returns the versions that a model's names are to stand for: labels, and "" for the
 // default where there is one.
 func (m ModelSettings) names(p Policy) map[string]int64 {
-	all := maps.Clone(p.Labels)
-	if all == nil {
-		all = map[string]int64{}
-	}
+	all := p.Names()
 	for label, pin := range m.Labels {
 		all[label] = pin.Version
 	}
-	switch {
-	case m.Default != nil:
+	if m.Default != nil {
 		all[""] = m.Default.Version
-	case p.Default != 0:
-		all[""] = p.Default
 	}
 	return all
 }

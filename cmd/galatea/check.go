@@ -2,11 +2,11 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"os"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -15,6 +15,7 @@ import (
 	"galatea/internal/app"
 	"galatea/repository"
 	"galatea/repository/dir"
+	"galatea/tensor"
 )
 
 type checkCmd struct {
@@ -26,7 +27,9 @@ type checkCmd struct {
 
 // Help is shown below the command's own line.
 func (*checkCmd) Help() string {
-	return `Every version of every model is loaded and tried as the server would. Examples:
+	return `Every version of every model is loaded and tried as the server would, one after the other: its
+manifest, its warm-up and golden requests, and whether it can stand in for the one before it.
+Examples:
 
   galatea check model_repo
   galatea check --config=galatea.yaml /models /more-models`
@@ -61,7 +64,7 @@ func (c *checkCmd) Run(ctx context.Context) error {
 		return fmt.Errorf("no models in %s: a model is a folder such as digits/1/model.onnx", strings.Join(c.Dir, ", "))
 	}
 	loader := &app.Loader{Backend: runtime, Defaults: server.Defaults, Verify: source.Verify, Log: quiet}
-	return report(ctx, os.Stdout, loader, twice(desired))
+	return report(ctx, os.Stdout, loader, twice(desired), source.Ignored())
 }
 
 // twice refuses models that lie in two repositories, as the server does at start.
@@ -81,50 +84,107 @@ func twice(all []repository.Desired) []repository.Desired {
 	return all
 }
 
+// checker tries versions and collects what there is to say of them.
+type checker struct {
+	loader *app.Loader
+	live   map[string]*tensor.Signature // of the last version of each model that has passed
+	rows   [][3]string
+	bad    int // versions that would not be served
+	names  int // names that stand for nothing
+}
+
 // report tries each version and prints what came of it. It returns errFailed when
-// any would not be served.
-func report(ctx context.Context, out io.Writer, loader *app.Loader, all []repository.Desired) error {
+// anything would not be served.
+func report(ctx context.Context, out io.Writer, loader *app.Loader, all []repository.Desired, ignored []dir.Ignored) error {
+	c := checker{loader: loader, live: map[string]*tensor.Signature{}}
+	for i, d := range all {
+		if err := c.version(ctx, d); err != nil {
+			return err
+		}
+		if i == len(all)-1 || all[i+1].Name != d.Name {
+			c.model(all, d, ignored)
+		}
+	}
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	bad := 0
-	for _, d := range all {
-		name := d.Name
-		if d.Version > 0 {
-			name = fmt.Sprintf("%s/%d", d.Name, d.Version)
-		}
-		summary, err := try(ctx, loader, d)
-		if err != nil {
-			bad++
-			for i, line := range strings.Split(strings.TrimSpace(err.Error()), "\n") {
-				if i > 0 {
-					name = ""
-				}
-				_, _ = fmt.Fprintf(table, "%s\tERROR\t%s\n", name, line)
-			}
-			continue
-		}
-		_, _ = fmt.Fprintf(table, "%s\tok\t%s\n", name, summary)
+	for _, row := range c.rows {
+		_, _ = fmt.Fprintf(table, "%s\t%s\t%s\n", row[0], row[1], row[2])
 	}
 	if err := table.Flush(); err != nil {
 		return err
 	}
-	if bad > 0 {
-		_, _ = fmt.Fprintf(out, "\n%d of %d would not be served\n", bad, len(all))
+	if c.bad > 0 {
+		_, _ = fmt.Fprintf(out, "\n%d of %d would not be served\n", c.bad, len(all))
+	}
+	if c.names > 0 {
+		_, _ = fmt.Fprintf(out, "\n%d of the names for versions stand for nothing\n", c.names)
+	}
+	if c.bad+c.names > 0 {
 		return errFailed
 	}
 	return nil
 }
 
-func try(ctx context.Context, loader *app.Loader, d repository.Desired) (string, error) {
+// version tries one version as the server would, after those before it. Only the end of
+// ctx is an error.
+func (c *checker) version(ctx context.Context, d repository.Desired) error {
+	name := d.Name
+	if d.Version > 0 {
+		name = fmt.Sprintf("%s/%d", d.Name, d.Version)
+	}
+	d.Live = c.live[d.Name]
+	summary, signature, err := try(ctx, c.loader, d)
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return context.Cause(ctx)
+	case err != nil:
+		c.bad++
+		c.add(name, "ERROR", err.Error())
+		return nil
+	}
+	c.live[d.Name] = signature
+	c.add(name, "ok", summary)
+	return nil
+}
+
+// model tells what is wrong with a model as a whole; last is one of its versions.
+func (c *checker) model(all []repository.Desired, last repository.Desired, ignored []dir.Ignored) {
+	there := func(version int64) bool {
+		return slices.ContainsFunc(all, func(d repository.Desired) bool { return d.Name == last.Name && d.Version == version })
+	}
+	if last.Version > 0 {
+		for _, text := range repository.MissingNames(last.Policy.Names(), there) {
+			c.names++
+			c.add(last.Name, "ERROR", text)
+		}
+	}
+	for _, i := range ignored {
+		if i.Model == last.Name {
+			c.add(i.Model+"/"+i.Folder, "warning", "not served: it is "+i.Why)
+		}
+	}
+}
+
+// add adds rows, one for each line of the text.
+func (c *checker) add(name, what, text string) {
+	for line := range strings.SplitSeq(strings.TrimSpace(text), "\n") {
+		c.rows = append(c.rows, [3]string{name, what, line})
+		name = ""
+	}
+}
+
+// try loads one version and frees it again.
+func try(ctx context.Context, loader *app.Loader, d repository.Desired) (string, *tensor.Signature, error) {
 	if d.Err != nil {
-		return "", d.Err
+		return "", nil, d.Err
 	}
 	s, err := loader.Load(ctx, d, func(repository.State) {})
 	if err != nil {
-		return "", err
+		return "", nil, err
 	}
 	info := s.Info()
 	if err := s.Close(ctx); err != nil {
-		return "", errors.Join(err)
+		return "", nil, err
 	}
-	return strings.Join(append([]string{fmt.Sprintf("loaded in %v", info.Loaded.Round(time.Millisecond))}, info.Config.Notes...), "; "), nil
+	notes := append([]string{fmt.Sprintf("loaded in %v", info.Loaded.Round(time.Millisecond))}, info.Config.Notes...)
+	return strings.Join(notes, "; "), &info.Config.Signature, nil
 }

@@ -24,6 +24,18 @@ type cli struct {
 	Serve   serveCmd   `cmd:"" help:"Serve model repositories."`
 	Check   checkCmd   `cmd:"" help:"Check model repositories with the server's own code, and exit with 1 when anything in them would not be served."`
 	Inspect inspectCmd `cmd:"" help:"Show what an ONNX file takes and gives, and the config.yaml that it would get."`
+
+	Models   modelsCmd   `cmd:"" help:"List the models of a running server, their versions, and what answers."`
+	Load     loadCmd     `cmd:"" help:"Load a model, and wait until it is ready."`
+	Unload   unloadCmd   `cmd:"" help:"Unload a model, and wait until it is gone."`
+	Rollback rollbackCmd `cmd:"" help:"Take the version of a model that answers, or is on trial, out of service."`
+	Promote  promoteCmd  `cmd:"" help:"Let the version on trial take over, or take one back that was rolled back."`
+	Label    labelCmd    `cmd:"" help:"Let a label stand for a version."`
+	Default  defaultCmd  `cmd:"" help:"Set the version that a request without one gets."`
+	Rollouts rolloutsCmd `cmd:"" help:"List the canaries and shadows that go on."`
+	Events   eventsCmd   `cmd:"" help:"List what has happened on a running server."`
+	Golden   goldenCmd   `cmd:"" help:"Golden requests, which a version has to answer as before to go live."`
+
 	Version versionCmd `cmd:"" help:"Print the version."`
 }
 
@@ -35,6 +47,8 @@ Examples:
   galatea serve --model-repository=/models --http-address=0.0.0.0 --config=galatea.yaml
   galatea check model_repo
   galatea inspect model_repo/digits/2/model.onnx
+  galatea models
+  galatea rollback digits
 `
 
 func main() { os.Exit(run(os.Args[1:])) }

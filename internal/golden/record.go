@@ -52,6 +52,19 @@ func Record(request []byte, resp *infer.Response) ([]byte, error) {
 	return append(indented(text), '\n'), nil
 }
 
+// RecordJSON is Record for an answer in JSON, as a server sent it.
+func RecordJSON(request, answer []byte) ([]byte, error) {
+	var c Case
+	if err := c.response(answer); err != nil {
+		return nil, fmt.Errorf("the answer: %w", err)
+	}
+	resp := &infer.Response{}
+	for _, out := range c.outputs {
+		resp.Outputs = append(resp.Outputs, out.want)
+	}
+	return Record(request, resp)
+}
+
 // indented lays out JSON that is known to be such: each member of an object and each
 // object of a list on a line of its own, lists of anything else on one line.
 func indented(text []byte) []byte {

@@ -36,6 +36,7 @@ type model struct {
 	policy   repository.Policy // the config's, once that is settled and right
 	versions []version         // ascending
 	dirs     []string          // folders to watch
+	others   []string          // folders that are no versions
 	err      error             // why it has no versions
 	again    bool              // something went away while it was read
 }
@@ -61,6 +62,7 @@ func (s scanner) model(f folder, last model, known bool) (model, error) {
 	if err != nil {
 		return m, err
 	}
+	m.others = others
 	for _, n := range numbers {
 		v, dirs, err := s.version(f, n, conf)
 		m.dirs = append(m.dirs, dirs...)
@@ -109,10 +111,12 @@ func versionsOf(fsys fs.FS, f folder) (numbers []int64, others []string, err err
 	return numbers, others, nil
 }
 
+const notVersion = "not a version, which is a number from 1 up without leading zeros"
+
 func (s scanner) noVersion(f folder, others []string, file string) error {
 	text := ""
 	if len(others) > 0 {
-		text = fmt.Sprintf("; %q is not a version, which is a number from 1 up without leading zeros", others[0])
+		text = fmt.Sprintf("; %q is %s", others[0], notVersion)
 	}
 	return fmt.Errorf("no version folder in %s: put the model into %s%s", s.shown(f.path), path.Join(f.path, "1", file), text)
 }
