@@ -48,7 +48,7 @@ func (m *Model) RolloutPlan() Plan {
 			c = &Canary{}
 		}
 		for _, s := range c.Steps {
-			p.Steps = append(p.Steps, Step{s.Percent, s.Seconds, s.Requests})
+			p.Steps = append(p.Steps, Step(s))
 		}
 		if len(p.Steps) == 0 {
 			for _, percent := range []float64{5, 25, 50} {
@@ -62,8 +62,9 @@ func (m *Model) RolloutPlan() Plan {
 		if s == nil {
 			s = &Shadow{}
 		}
-		p.Steps = []Step{{or(s.Percent, 10), or(s.Seconds, time.Minute), or(s.Requests, 50)}}
+		p.Steps = []Step{{or(s.Percent, 10), or(s.Duration, time.Minute), or(s.Requests, 50)}}
 		p.Bounds = s.Limits.bounds()
+	default:
 	}
 	return p
 }

@@ -50,7 +50,7 @@ type CanaryStep struct {
 	Percent float64 `yaml:"percent" min:"0" max:"100" rule:"required"`
 
 	// How long the step lasts at least: seconds, or a duration such as 10m.
-	Seconds time.Duration `yaml:"seconds" min:"0s" max:"720h"`
+	Duration time.Duration `yaml:"seconds" min:"0s" max:"720h"`
 
 	// How many requests the new version answers in the step at least.
 	Requests int `yaml:"requests" min:"0" max:"2147483647"`
@@ -62,7 +62,7 @@ type Shadow struct {
 	Percent *float64 `yaml:"percent" min:"0" max:"100" default:"10"`
 
 	// How long the shadow lasts at least: seconds, or a duration such as 10m.
-	Seconds *time.Duration `yaml:"seconds" min:"0s" max:"720h" default:"60"`
+	Duration *time.Duration `yaml:"seconds" min:"0s" max:"720h" default:"60"`
 
 	// How many answers are compared at least.
 	Requests *int `yaml:"requests" min:"0" max:"2147483647" default:"50"`
@@ -163,7 +163,7 @@ func (m *Model) checkRollout(r *report) {
 		if s.Percent < last {
 			r.fail(at+".percent", "%v percent after %v: expected steps that grow", s.Percent, last)
 		}
-		if s.Seconds == 0 && s.Requests == 0 {
+		if s.Duration == 0 && s.Requests == 0 {
 			r.fail(at, "a step without an end: expected seconds, requests, or both")
 		}
 		last = s.Percent

@@ -77,9 +77,7 @@ func newLoop(r *Reconciler, workers *sync.WaitGroup, now time.Time) *loop {
 		unloaded: map[key]bool{}, asks: newAsks(r.o.LoadModels), settings: r.settings,
 		forced: map[string]int{}, live: map[string]string{},
 	}
-	for name, asked := range l.settings.Asked {
-		l.asks.names[name] = asked
-	}
+	maps.Copy(l.asks.names, l.settings.Asked)
 	return l
 }
 

@@ -304,7 +304,7 @@ func TestRunTellsTheJudgeAndWaitsForTheCopies(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan struct{})
 		go func() { d.Run(ctx); close(done) }()
-		time.Sleep(time.Minute + time.Second) //nolint:forbidigo // the bubble's time
+		time.Sleep(time.Minute + time.Second)
 		j.mu.Lock()
 		if len(j.told) == 0 || j.told[0] != "m/2 step 1" {
 			t.Errorf("told %q", j.told)

@@ -144,10 +144,10 @@ func graphKey(version string, model []byte, o backend.Options) string {
 		"cpu", strconv.Itoa(int(graphLevel(o.GraphLevel))),
 		hex.EncodeToString(digest[:]),
 	} {
-		fmt.Fprintf(h, "%q\n", part)
+		_, _ = fmt.Fprintf(h, "%q\n", part)
 	}
 	for _, key := range slices.Sorted(maps.Keys(o.Entries)) {
-		fmt.Fprintf(h, "%q=%q\n", key, o.Entries[key])
+		_, _ = fmt.Fprintf(h, "%q=%q\n", key, o.Entries[key])
 	}
 	return hex.EncodeToString(h.Sum(nil))
 }

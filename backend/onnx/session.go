@@ -97,7 +97,8 @@ func (r *Runtime) openSession(ctx context.Context, a backend.Artifact, d backend
 func (r *Runtime) createSession(o *C.OrtSessionOptions, want backend.Options, d backend.Device, model []byte) (session *C.OrtSession, err error) {
 	data, size := unsafe.Pointer(&model[0]), C.size_t(len(model))
 	if d.Kind == backend.GPU {
-		return session, check(C.CreateSession(data, size, r.env, &session, o))
+		err = check(C.CreateSession(data, size, r.env, &session, o))
+		return session, err
 	}
 	threads := max(1, want.IntraOpThreads) - 1
 	if want.Parallel {

@@ -203,7 +203,7 @@ func (s *server) follow(stderr io.Reader, ready chan<- string) {
 		if m := listening.FindStringSubmatch(line); m != nil {
 			addr = m[1]
 		}
-		if strings.Contains(line, "msg=ready versions=1") {
+		if strings.Contains(line, "msg=ready versions=") {
 			ready <- addr
 		}
 	}

@@ -29,6 +29,7 @@ type serveCmd struct {
 	LoadModel            []string `sep:"none" placeholder:"NAME" help:"Model to load at start, in mode explicit; * is all. May be given several times."`
 	ModelLoadThreadCount int      `default:"4" help:"How many models are loaded at a time."`
 	StateDir             string   `placeholder:"DIR" help:"Folder that keeps what is decided while the server runs over a restart: labels, default versions, rollbacks, rollouts, what was loaded by request. (default: none; a restart forgets)"`
+	GraphCache           string   `placeholder:"DIR" help:"Folder that keeps the graphs of models as they were optimised, so that a later load of the same file is quicker. (default: none)"`
 	RepositoryPollSecs   int      `default:"-1" hidden-default:"" help:"Seconds between scans of the repositories for changes that the file system did not report. (default: the config file's, else 15)"`
 
 	HTTPAddress    string `name:"http-address" default:"127.0.0.1" help:"Address to listen on; 0.0.0.0 is all."`
@@ -75,7 +76,7 @@ func (s *serveCmd) serve(ctx context.Context) error {
 	defer stopTraces()
 	a, err := app.Start(ctx, app.Options{
 		Repositories: s.ModelRepository, DefaultModelName: s.DefaultModelName,
-		Control: repository.Mode(s.ModelControlMode), LoadModels: s.LoadModel, LoadThreads: s.ModelLoadThreadCount, StateDir: s.StateDir,
+		Control: repository.Mode(s.ModelControlMode), LoadModels: s.LoadModel, LoadThreads: s.ModelLoadThreadCount, StateDir: s.StateDir, GraphCache: s.GraphCache,
 		HTTPAddress: s.HTTPAddress, HTTPPort: s.HTTPPort, MetricsAddress: s.MetricsAddress, MetricsPort: s.MetricsPort, Pprof: s.Pprof,
 		ConfigFile: s.Config, Override: s.override,
 		ExitTimeout: time.Duration(s.ExitTimeoutSecs) * time.Second, ShutdownDelay: s.ShutdownDelay,

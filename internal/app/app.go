@@ -34,6 +34,7 @@ type Options struct {
 	LoadThreads      int
 	NoWatch          bool // scan by the clock alone
 	Settle           time.Duration
+	GraphCache       string // keeps optimised graphs; "": nothing does
 	StateDir         string // keeps what is decided at run time; "": nothing does
 
 	HTTPAddress    string // host to listen on
@@ -103,7 +104,7 @@ func Start(ctx context.Context, o Options) (*App, error) {
 	if err != nil {
 		return nil, errors.Join(err, a.closeListeners())
 	}
-	loader := &Loader{Backend: o.Backend, Defaults: func() config.Defaults { return a.live.Load().Defaults() }, Verify: a.source.Verify, Log: o.Log, Tracer: o.Tracer}
+	loader := &Loader{Backend: o.Backend, Defaults: func() config.Defaults { return a.live.Load().Defaults() }, Verify: a.source.Verify, Log: o.Log, Tracer: o.Tracer, GraphCache: o.GraphCache}
 	a.control = repository.New(a.source, loader.Load, a.router, repository.Options{
 		Mode: o.Control, LoadModels: o.LoadModels, LoadThreads: o.LoadThreads, DrainTimeout: o.ExitTimeout, Settings: settings, Store: store, Log: o.Log,
 	})
@@ -265,7 +266,7 @@ func (a *App) fail(err error) {
 
 func (a *App) metricsHandler() http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle("GET /metrics", telemetry.Handler(telemetry.Sources{Models: a.router, Front: a.gateway, ConfigOK: a.configOK.Load}))
+	mux.Handle("GET /metrics", telemetry.Handler(telemetry.Sources{Models: a.router, Rollouts: a.router, Front: a.gateway, ConfigOK: a.configOK.Load}))
 	if a.o.Pprof {
 		mux.HandleFunc("/debug/pprof/", pprof.Index)
 		mux.HandleFunc("/debug/pprof/cmdline", pprof.Cmdline)

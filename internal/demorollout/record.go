@@ -151,18 +151,18 @@ func (r *record) report(to io.Writer) error {
 		total += r.changes[kind]
 		all = append(all, fmt.Sprintf("%d %s", r.changes[kind], kind))
 	}
-	fmt.Fprintf(to, "changes: %d (%s), %d kill and restart\n", total, strings.Join(all, ", "), r.restarts)
+	_, _ = fmt.Fprintf(to, "changes: %d (%s), %d kill and restart\n", total, strings.Join(all, ", "), r.restarts)
 	sum := 0
 	all = all[:0]
 	for _, kind := range slices.Sorted(maps.Keys(r.answers)) {
 		sum += r.answers[kind]
 		all = append(all, fmt.Sprintf("%d %s", r.answers[kind], kind))
 	}
-	fmt.Fprintf(to, "requests: %d (%s), answered by %d versions; %d pinned ones to versions that were not there were refused\n",
+	_, _ = fmt.Fprintf(to, "requests: %d (%s), answered by %d versions; %d pinned ones to versions that were not there were refused\n",
 		sum, strings.Join(all, ", "), len(r.versions), r.refusals)
-	fmt.Fprintf(to, "faults: %d\n", len(r.faults))
+	_, _ = fmt.Fprintf(to, "faults: %d\n", len(r.faults))
 	for _, f := range r.faults[:min(shownFaults, len(r.faults))] {
-		fmt.Fprintln(to, " ", f)
+		_, _ = fmt.Fprintln(to, " ", f)
 	}
 	if len(r.faults) > 0 {
 		return fmt.Errorf("%d of %d requests were not answered as they should be", len(r.faults), sum)

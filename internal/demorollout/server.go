@@ -31,7 +31,7 @@ func (d *demo) start(ctx context.Context) error {
 		return err
 	}
 	d.base = fmt.Sprintf("http://127.0.0.1:%d", port)
-	d.server = exec.Command(d.binary, "serve", "--model-repository="+d.models, "--state-dir="+filepath.Join(d.dir, "state"),
+	d.server = exec.CommandContext(context.WithoutCancel(ctx), d.binary, "serve", "--model-repository="+d.models, "--state-dir="+filepath.Join(d.dir, "state"),
 		fmt.Sprintf("--http-port=%d", port), "--metrics-port=-1", "--shutdown-delay=0s")
 	d.log.Reset()
 	d.server.Stderr = &d.log

@@ -21,6 +21,8 @@ type Sources struct {
 	Models interface {
 		Each(f func(repository.Info))
 		Index() []repository.Status
+	}
+	Rollouts interface {
 		Refusals() map[repository.Refusal]uint64
 		Trials() []repository.TrialInfo
 	}
@@ -58,11 +60,11 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 			labels.gauge(out, "galatea_model_state", "1 for the state that a version of a model is in", 1)
 		}
 	}
-	for r, n := range c.Models.Refusals() {
+	for r, n := range c.Rollouts.Refusals() {
 		labels := labelled{names: []string{"model", "gate"}, values: []string{r.Model, cmp.Or(r.Gate, "load")}}
 		labels.counter(out, "galatea_model_refused_total", "Number of versions that were refused before they served, by the check that they did not pass", float64(n))
 	}
-	for _, t := range c.Models.Trials() {
+	for _, t := range c.Rollouts.Trials() {
 		share := 0.0
 		if t.Step < len(t.Plan.Steps) {
 			share = t.Plan.Steps[t.Step].Percent / 100

@@ -1,0 +1,114 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+
+	"galatea/internal/onnxtest"
+)
+
+const largestRequest = `{"inputs":[{"name":"x","shape":[1,4],"datatype":"FP32","data":[9,0,0,0]}]}`
+
+// command is a command line and what it prints.
+type command struct {
+	args string
+	code int
+	says string // a regular expression, of what is printed on either stream
+}
+
+func (c command) try(t *testing.T, s *server) {
+	t.Helper()
+	args := append(strings.Fields(c.args), "--server=http://"+s.addr)
+	out, text, code := output(t, args...)
+	if code != c.code || !regexp.MustCompile(`(?m)`+c.says).MatchString(out+text) {
+		t.Errorf("galatea %s: got %d:\n%s%swant %d: %s", c.args, code, out, text, c.code, c.says)
+	}
+}
+
+func TestOperatorCommands(t *testing.T) {
+	root := t.TempDir()
+	onnxtest.Version(t, root, "m", 1, onnxtest.Classifier(0))
+	onnxtest.Version(t, root, "m", 2, onnxtest.Classifier(0))
+	onnxtest.Version(t, root, "other", 1, onnxtest.Scale(2))
+	onnxtest.Write(t, filepath.Join(root, "m", "config.yaml"), []byte("version_policy: {all: {}}\n"))
+	request := filepath.Join(t.TempDir(), "largest.json")
+	onnxtest.Write(t, request, []byte(largestRequest))
+	s := serve(t, nil, "--model-repository="+root, "--model-control-mode=explicit", "--load-model=m", "--shutdown-delay=0s")
+	for _, c := range []command{
+		{"models", 0, `^m +2 +READY +\(default\) +0 +[0-9.]+ s$`},
+		{"models", 0, `^other .*not asked for: galatea load other$`},
+		{"models --json", 0, `^\[\{"name":"m","default_version":2,`},
+		{"label m stable 1", 0, `^label stable of m stands for version 1 now$`},
+		{"models", 0, `^m +1 +READY +stable `},
+		{"label m stable 9", 1, `^galatea: Request for unknown model: 'm' version 9 is not found$`},
+		{"label m stable", 2, `expected either a version, from 1 up, or --remove`},
+		{"label m stable --remove", 0, `^label stable of m is gone$`},
+		{"default m 1", 0, `^default of m: version 1 answers now$`},
+		{"default m --remove", 0, `^default of m: version 2 answers now$`},
+		{"rollouts", 0, `^no rollout goes on$`},
+		{"rollouts --watch", 0, `^no rollout goes on$`},
+		{"rollback m --reason=wrong", 0, `^rolled back m: version 2 is out, version 1 answers now$`},
+		{"models", 0, `^m +2 +UNAVAILABLE .*rolled back: wrong$`},
+		{"rollback m", 1, `^galatea: not possible now: version 1 of 'm' has no other to roll back to$`},
+		{"promote m", 1, `^galatea: not possible now: no version of 'm' is on trial$`},
+		{"promote m --version=2", 0, `version 2 answers now`},
+		{"load other", 0, `(?s)loaded other: version 1 answers.*other/1 loading.*other/1 ready`},
+		{"load other --force", 0, `loaded other: version 1 answers`},
+		{"load nobody", 1, `^galatea: .*nobody`},
+		{"unload other", 0, `^unloaded other$`},
+		{"golden record m " + request, 0, `"datatype": "FP32"`},
+		{"golden record m " + request + " --name=largest --dir=" + root, 0, `largest.json`},
+		{"golden record m " + request + " --name=largest --dir=" + root, 1, `--force`},
+		{"golden record m " + request + " --dir=" + root, 2, `--dir needs a --name`},
+		{"events", 0, `withdrawn +m/2 +wrong`},
+		{"events --json", 0, `"kind":"withdrawn"`},
+	} {
+		c.try(t, s)
+	}
+
+	// The case that was recorded refuses a version that was trained on shuffled labels.
+	onnxtest.Version(t, root, "m", 3, onnxtest.Classifier(1))
+	command{"load m", 1, `golden check: golden/largest.json: output "y"`}.try(t, s)
+	out, text, code := output(t, "check", "--onnxruntime-library="+library(t), root)
+	if code != 1 || !regexp.MustCompile(`(?m)^m/3 +ERROR +refused by its golden check: golden/largest.json`).MatchString(out) {
+		t.Errorf("check: got %d: %s%s", code, out, text)
+	}
+	if err := s.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	s.end()
+	command{"models", 1, `^galatea: no answer from http://` + regexp.QuoteMeta(s.addr) + `: .*or name another with --server$`}.try(t, s)
+}
+
+func TestCheckTellsWhatTheServerWouldRefuse(t *testing.T) {
+	root := t.TempDir()
+	onnxtest.Version(t, root, "m", 1, onnxtest.Scale(1))
+	onnxtest.Version(t, root, "m", 2, onnxtest.AddSub(13))
+	onnxtest.Write(t, filepath.Join(root, "m", "007", "model.onnx"), onnxtest.Scale(1))
+	onnxtest.Write(t, filepath.Join(root, "m", "config.yaml"), []byte("labels: {canary: 9}\ndefault_version: 8\n"))
+	onnxtest.Version(t, root, "sums", 1, onnxtest.Scale(1))
+	onnxtest.Write(t, filepath.Join(root, "sums", "1", "SHA256SUMS"), []byte("# nothing\n"))
+	onnxtest.Version(t, root, "golden", 1, onnxtest.Scale(1))
+	onnxtest.Write(t, filepath.Join(root, "golden", "golden", "broken.json"), []byte("{"))
+	out, text, code := output(t, "check", "--onnxruntime-library="+library(t), root)
+	for _, line := range []string{
+		`^m/1 +ok `,
+		`^m/2 +ERROR +refused by its signature check: input "x" is gone$`,
+		`^m +ERROR +default_version is 8, but there is no such version`,
+		`^m +ERROR +label "canary" is to stand for version 9, but there is no such version$`,
+		`^m/007 +warning +not served: it is not a version`,
+		`^sums/1 +ERROR +refused by its integrity check: SHA256SUMS: model.onnx is not listed`,
+		`^golden/1 +ERROR +refused by its golden check: golden/broken.json`,
+	} {
+		if code != 1 || !regexp.MustCompile(`(?m)`+line).MatchString(out) {
+			t.Errorf("got %d, no line %s in:\n%s%s", code, line, out, text)
+		}
+	}
+	if err := os.RemoveAll(filepath.Join(root, "sums")); err != nil {
+		t.Fatal(err)
+	}
+}
