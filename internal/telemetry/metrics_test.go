@@ -76,6 +76,12 @@ func TestMetricsAreRightAfterKnownTraffic(t *testing.T) {
 	s.Post("/v2/models/nobody/infer", `{}`)
 	s.Get("/v2/what/ever")
 
+	s.Eventually("the instances are idle", func() error { // an answer comes just before
+		if busy, _ := s.Metric("galatea_instance_longest_run_seconds"); busy != 0 {
+			return fmt.Errorf("one has run for %v s", busy)
+		}
+		return nil
+	})
 	got := scrape(t, s)
 	const scale, lookup = `{_team="vision",_tier="gold",model="scale",version="3"`, `{model="lookup",version="1"`
 	for series, want := range map[string]float64{
