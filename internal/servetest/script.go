@@ -43,8 +43,11 @@ type step struct {
 //	file PATH FILE                                       write one of the archive's files, below the working folder
 //	copy FROM TO                                         copy a folder of the module into the working folder
 //	rename FROM TO, remove PATH                          in the model repository
+//	link NAME TARGET                                     let a name of the model repository lead elsewhere, in one step
+//	read-only                                            take away what is needed to write to the model repository
 //	root FOLDER                                          which repository the steps above mean; at first models
-//	serve [FLAG...]                                      start a server, with the flags of galatea serve
+//	serve [FLAG...]                                      start a server, with the flags of galatea serve, and
+//	                                                     no-watch for one that gets no file system events
 //	refused REGEXP                                       the start failed, with this text
 //	ready                                                wait until the server is ready
 //	reload [REGEXP]                                      read the configuration again; with a text: it is refused
@@ -62,6 +65,7 @@ func steps(name string) func(*script, step) error {
 	return map[string]func(*script, step) error{
 		"model": (*script).model, "copy-slowly": (*script).copySlowly, "corrupt": (*script).corrupt, "config": (*script).config,
 		"file": (*script).file, "copy": (*script).copy, "rename": (*script).rename, "remove": (*script).remove, "root": (*script).setRoot,
+		"link": (*script).link, "read-only": (*script).readOnly,
 		"serve": (*script).serve, "refused": (*script).refused, "ready": (*script).ready, "reload": (*script).reload,
 		"hold": (*script).hold, "release": (*script).release, "stop": (*script).stop, "exits": (*script).exits,
 		"GET": (*script).request, "POST": (*script).request, "PUT": (*script).request, "DELETE": (*script).request,

@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -107,6 +108,33 @@ func (s *script) remove(st step) error {
 	return os.RemoveAll(s.at(args[0]))
 }
 
+func (s *script) link(st step) error {
+	args, err := st.need(2)
+	if err != nil {
+		return err
+	}
+	next := s.at(".next")
+	if err := os.Symlink(args[1], next); err != nil {
+		return err
+	}
+	return os.Rename(next, s.at(args[0]))
+}
+
+// readOnly lets nobody but root write; the end of the test gives it back.
+func (s *script) readOnly(step) error {
+	return filepath.WalkDir(s.at(), func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		mode, back := fs.FileMode(0o444), fs.FileMode(0o644)
+		if d.IsDir() {
+			mode, back = 0o555, 0o755
+		}
+		s.t.Cleanup(func() { _ = os.Chmod(path, back) })
+		return os.Chmod(path, mode)
+	})
+}
+
 func (s *script) setRoot(st step) error {
 	args, err := st.need(1)
 	if err != nil {
@@ -195,7 +223,11 @@ func (s *script) serve(st step) error {
 	flags.BoolVar(&o.ExitOnError, "exit-on-error", false, "")
 	flags.BoolVar(&o.StrictReadiness, "strict-readiness", false, "")
 	flags.DurationVar(&o.ShutdownDelay, "shutdown-delay", 0, "")
-	if err := flags.Parse(st.words[1:]); err != nil {
+	words := slices.DeleteFunc(slices.Clone(st.words[1:]), func(w string) bool {
+		o.NoWatch = o.NoWatch || w == "no-watch"
+		return w == "no-watch"
+	})
+	if err := flags.Parse(words); err != nil {
 		return err
 	}
 	if !slices.Contains([]repository.Mode{repository.ModeNone, repository.ModePoll, repository.ModeExplicit}, o.Control) || flags.NArg() > 0 {
