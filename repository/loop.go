@@ -237,6 +237,9 @@ func (l *loop) act(ctx context.Context, a Action) {
 			g = &generation{}
 			l.generations = append(l.generations, g)
 		}
+		if g.Gate != l.wanted[at].Gate { // it is tried anew
+			g.attempts, g.terminal = 0, false
+		}
 		g.Desired = l.wanted[at]
 		g.Trial, g.Withdrawn = false, "" // these are looked up, for they change
 		if a.Op == Load {

@@ -8,7 +8,8 @@ import (
 	"time"
 )
 
-// FuzzPlan drives plan through a history of drops, changes, failures and removals,
+// FuzzPlan drives plan through a history of drops, changes, failures, removals,
+// rollbacks and trials,
 // two bytes for each event. Whatever the history, the last ready version of a wanted
 // model is never drained; and once nothing changes any more, what is served becomes
 // what is wanted, and plan has nothing left to do.
@@ -65,7 +66,7 @@ func (w *world) happen(event, arg byte) {
 		name = "n"
 	}
 	d := w.files[name][version]
-	switch event % 10 {
+	switch event % 13 {
 	case 0: // new files
 		w.drop(name, version, []int{0, 1, worldAttempts - 1, worldAttempts, -1}[extra%5])
 	case 1:
@@ -94,6 +95,21 @@ func (w *world) happen(event, arg byte) {
 		w.finishDrain(int(arg))
 	case 9:
 		w.now = w.now.Add(time.Duration(arg) * time.Second)
+	case 10: // rolled back, or readmitted
+		if d != nil && d.Withdrawn == "" {
+			d.Withdrawn = "rolled back"
+		} else if d != nil {
+			d.Withdrawn = ""
+		}
+	case 11: // put on trial, or promoted
+		if d != nil {
+			d.Trial = !d.Trial
+		}
+	case 12: // what it is tried against has changed, and now it passes
+		if d != nil {
+			d.Gate += "x"
+			w.fates[d.Digest] = 0
+		}
 	}
 }
 
@@ -197,7 +213,7 @@ func (w *world) reconcile() bool {
 		}
 	}
 	for _, o := range w.in(Loading) {
-		if d := w.files[o.Name][o.Version]; !o.Cancelled && (d == nil || d.Digest != o.Digest || d.Settling || d.Err != nil) {
+		if d := w.files[o.Name][o.Version]; !o.Cancelled && (d == nil || d.Digest != o.Digest || d.Settling || d.Err != nil || d.Withdrawn != "") {
 			w.t.Fatalf("%s/%d=%s goes on loading, after %s", o.Name, o.Version, o.Digest, show(actions))
 		}
 	}
@@ -215,6 +231,9 @@ func (w *world) act(a Action) {
 		d := w.files[a.Name][a.Version]
 		fits = d != nil && d.Digest == a.Digest && !d.Settling && d.Err == nil
 		o := &Observed{Name: a.Name, Version: a.Version, Digest: a.Digest}
+		if d != nil {
+			o.Gate = d.Gate
+		}
 		if a.Op == Load {
 			o.State = Loading
 		}
@@ -222,8 +241,9 @@ func (w *world) act(a Action) {
 	case at < 0:
 	case a.Op == Load:
 		o := w.have[at]
-		fits = o.State == Pending || o.State == Failed && !o.Terminal && !w.now.Before(o.NextTry)
-		o.State = Loading
+		d := w.files[a.Name][a.Version]
+		fits = o.State == Pending || o.State == Failed && (d.Gate != o.Gate || !o.Terminal && !w.now.Before(o.NextTry))
+		o.State, o.Gate, o.Terminal = Loading, d.Gate, false
 	case a.Op == Drain:
 		fits = w.have[at].State == Ready
 		w.have[at].State = Draining
@@ -246,7 +266,7 @@ func (w *world) act(a Action) {
 func (w *world) rest() {
 	for _, versions := range w.files {
 		for _, d := range versions {
-			d.Settling = false
+			d.Settling, d.Trial = false, false
 		}
 	}
 	for step := 0; ; step++ {
@@ -294,7 +314,7 @@ func (w *world) checkRest() {
 		}
 		var can []int64 // versions that can be served: from their files, or as they were loaded before
 		for v, d := range w.files[name] {
-			if w.loadable(*d) || len(serving[v]) > 0 {
+			if d.Withdrawn == "" && (w.loadable(*d) || len(serving[v]) > 0) {
 				can = append(can, v)
 			}
 		}
