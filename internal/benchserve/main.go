@@ -24,6 +24,7 @@ type settings struct {
 	library     string
 	json        bool
 	memory      bool
+	loads       bool
 	profiles    string
 	quiet       float64
 }
@@ -67,6 +68,7 @@ func parse(args []string) (settings, error) {
 	f.StringVar(&s.library, "library", "", "ONNX Runtime's shared library (default: the one that make onnxruntime brought)")
 	f.BoolVar(&s.json, "json", false, "print JSON")
 	f.BoolVar(&s.memory, "memory", true, "measure the memory of one and of four instances, too")
+	f.BoolVar(&s.loads, "loads", true, "measure what loads of a large model do to the latency of another, too")
 	f.Float64Var(&s.quiet, "quiet", 0.05, "make a measurement again, up to four times, when other programs used more than this share of the processors")
 	f.StringVar(&s.profiles, "profiles", "", "folder for CPU and allocation profiles of the gateway and of the bare handler under each model's load")
 	if err := f.Parse(args); err != nil {

@@ -22,6 +22,7 @@ type report struct {
 	Rounds        int           `json:"rounds"`
 	Models        []modelReport `json:"models,omitempty"`
 	Memory        *memoryReport `json:"memory,omitempty"`
+	Loads         *loadsReport  `json:"loads,omitempty"`
 }
 
 // modelReport is about one model. Rates are medians over the rounds; Ratio is the
@@ -200,6 +201,9 @@ func (r report) print(to io.Writer, asJSON bool) error {
 	}
 	if r.Memory != nil {
 		r.Memory.print(to)
+	}
+	if r.Loads != nil {
+		r.Loads.print(to)
 	}
 	return nil
 }

@@ -54,6 +54,11 @@ func run(ctx context.Context, s settings) (err error) {
 			return err
 		}
 	}
+	if s.loads {
+		if out.Loads, err = measureLoads(ctx, s, root, library); err != nil {
+			return err
+		}
+	}
 	return out.print(os.Stdout, s.json)
 }
 
