@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"io"
@@ -64,33 +65,62 @@ type controlRequest struct {
 func (g *Gateway) load(c *gin.Context) {
 	name := c.Param("model")
 	var request controlRequest
-	err := readControl(c, &request)
+	err := readJSON(c, &request, g.limits.Load().MaxInputSize)
 	if err == nil {
 		err = checkName(name)
 	}
-	again := false
-	for parameter, raw := range request.Parameters {
-		if err != nil {
-			break
-		}
-		if parameter == "force" {
-			again, err = boolOf(parameter, raw)
-			continue
-		}
-		if parameter == "config" || strings.HasPrefix(parameter, "file:") {
-			err = unsupported("load parameter '%s' is not supported: put the file into the model repository instead", parameter)
-		} else {
-			err = unparsable("unexpected error on creating Triton parameter")
-		}
+	var p loadParameters
+	if err == nil {
+		p, err = parseLoad(request.Parameters)
 	}
+	ctx := c.Request.Context()
 	switch {
 	case err != nil:
-	case again:
-		err = g.o.Control.Reload(c.Request.Context(), name)
+	case p.override.Config != nil:
+		err = g.o.Control.LoadWith(ctx, name, p.override)
+	case p.force:
+		err = g.o.Control.Reload(ctx, name)
 	default:
-		err = g.o.Control.Load(c.Request.Context(), name)
+		err = g.o.Control.Load(ctx, name)
 	}
 	replyControl(c, name, err)
+}
+
+// loadParameters are those of a load: Triton's config and file:..., and ours.
+type loadParameters struct {
+	override Override
+	force    bool // load though nothing has changed
+}
+
+func parseLoad(all map[string]json.RawMessage) (p loadParameters, err error) {
+	for name, raw := range all {
+		path, isFile := strings.CutPrefix(name, "file:")
+		var text string
+		switch {
+		case name == "force":
+			p.force, err = boolOf(name, raw)
+		case name == "persist":
+			p.override.Persist, err = boolOf(name, raw)
+		case name != "config" && !isFile, json.Unmarshal(raw, &text) != nil || raw[0] != '"':
+			err = unparsable("unexpected error on creating Triton parameter")
+		case isFile:
+			if p.override.Files == nil {
+				p.override.Files = map[string][]byte{}
+			}
+			if p.override.Files[path], err = base64.StdEncoding.DecodeString(text); err != nil {
+				err = badRequest("load parameter '%s': expected base64: %v", name, err)
+			}
+		default:
+			p.override.Config = []byte(text)
+		}
+		if err != nil {
+			return p, err
+		}
+	}
+	if p.override.Config == nil && (p.override.Files != nil || p.override.Persist) {
+		return p, badRequest("Load parameter 'config' must be specified for model file override")
+	}
+	return p, nil
 }
 
 func (g *Gateway) unload(c *gin.Context) {
@@ -140,17 +170,20 @@ func checkName(name string) error {
 }
 
 // readControl decodes a small JSON body; an empty one is fine.
-func readControl(c *gin.Context, into any) error {
-	from := &paced{c: c, limit: maxControlBody, began: time.Now()}
-	text, err := io.ReadAll(io.LimitReader(from, maxControlBody+1))
+func readControl(c *gin.Context, into any) error { return readJSON(c, into, maxControlBody) }
+
+// readJSON decodes a JSON body of up to limit bytes; an empty one is fine.
+func readJSON(c *gin.Context, into any, limit int64) error {
+	from := &paced{c: c, limit: limit, began: time.Now()}
+	text, err := io.ReadAll(io.LimitReader(from, limit+1))
 	if err == nil {
 		err = from.done()
 	}
 	switch {
 	case err != nil:
 		return readError(err)
-	case len(text) > maxControlBody:
-		return badRequest("request of %d bytes or more: expected at most %d", len(text), maxControlBody)
+	case int64(len(text)) > limit:
+		return badRequest("request of %d bytes or more: expected at most %d", len(text), limit)
 	case len(text) == 0:
 		return nil
 	}

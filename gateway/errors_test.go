@@ -60,9 +60,10 @@ func TestEverySentinelHasAStatusAndAText(t *testing.T) {
 // control answers loads and unloads with an error.
 type control struct{ err error }
 
-func (c control) Load(context.Context, string) error   { return c.err }
-func (c control) Reload(context.Context, string) error { return nil }
-func (c control) Unload(context.Context, string) error { return c.err }
+func (c control) Load(context.Context, string) error               { return c.err }
+func (c control) LoadWith(context.Context, string, Override) error { return c.err }
+func (c control) Reload(context.Context, string) error             { return nil }
+func (c control) Unload(context.Context, string) error             { return c.err }
 
 func TestLoadAndUnloadAnswerAsTritonDoes(t *testing.T) {
 	failed := &repository.LoadError{Name: "m", Failures: []repository.Failure{{Version: 1, Text: "no model"}, {Version: 2, Text: "so"}}}
@@ -86,13 +87,16 @@ func TestLoadAndUnloadAnswerAsTritonDoes(t *testing.T) {
 		{"a name that leaves the repository", "/v2/repository/models/..%2Fm/load", "", nil, 400, "invalid model name '../m', model name must not contain path traversal characters"},
 		{"a hidden name", "/v2/repository/models/.m/load", "", nil, 400, "invalid model name '.m', model name must not contain path traversal characters"},
 		{"no name", "/v2/repository/models//load", "", nil, 400, "Model name cannot be empty. Please enter a valid name to deploy."},
-		{"a config", "/v2/repository/models/m/load", `{"parameters":{"config":"{}"}}`, nil, 501, "load parameter 'config' is not supported: put the file into the model repository instead"},
-		{"a file", "/v2/repository/models/m/load", `{"parameters":{"file:1/model.onnx":"AA=="}}`, nil, 501, "load parameter 'file:1/model.onnx' is not supported: put the file into the model repository instead"},
+		{"a config that is no text", "/v2/repository/models/m/load", `{"parameters":{"config":{}}}`, nil, 500, "unexpected error on creating Triton parameter"},
+		{"a file without a config", "/v2/repository/models/m/load", `{"parameters":{"file:1/model.onnx":"AA=="}}`, nil, 400, "Load parameter 'config' must be specified for model file override"},
+		{"a file that is no base64", "/v2/repository/models/m/load", `{"parameters":{"file:1/model.onnx":"%"}}`, nil, 400, "load parameter 'file:1/model.onnx': expected base64: illegal base64 data at input byte 0"},
+		{"a config in a mode without loads", "/v2/repository/models/m/load", `{"parameters":{"config":"{}"}}`, repository.ErrMode, 503, onlyExplicit},
+		{"force that is no yes", "/v2/repository/models/m/load", `{"parameters":{"force":1}}`, nil, 500, "Unable to parse 'force': attempt to access JSON non-boolean as boolean"},
 		{"a parameter of somebody else's", "/v2/repository/models/m/load", `{"parameters":{"so":1}}`, nil, 500, "unexpected error on creating Triton parameter"},
 		{"an unload parameter of the wrong type", "/v2/repository/models/m/unload", `{"parameters":{"unload_dependents":1}}`, nil, 500, "unexpected error on creating Triton parameter"},
 		{"malformed", "/v2/repository/models/m/load", `{`, nil, 500, "failed to parse the request JSON buffer: unexpected end of JSON input"},
 		{"parameters that are none", "/v2/repository/models/m/load", `{"parameters":[]}`, nil, 500, "Unable to parse 'parameters': attempt to access JSON non-object as object"},
-		{"too large", "/v2/repository/models/m/load", strings.Repeat(" ", maxControlBody+1), nil, 400, "request of 1048577 bytes or more: expected at most 1048576"},
+		{"too large", "/v2/repository/models/m/unload", strings.Repeat(" ", maxControlBody+1), nil, 400, "request of 1048577 bytes or more: expected at most 1048576"},
 		{"of one repository", "/v2/repository/here/models/m/load", "", nil, 501, "'repository_name' specification is not supported"},
 		{"unload of one repository", "/v2/repository/here/models/m/unload", "", nil, 501, "'repository_name' specification is not supported"},
 		{"index of one repository", "/v2/repository/here/index", "", nil, 501, "'repository_name' specification is not supported"},

@@ -26,9 +26,19 @@ type Models interface {
 	Index() []repository.Status
 }
 
-// Control loads and unloads models on request; *repository.Reconciler is one.
+// Override is a model that a caller sends along with a load.
+type Override struct {
+	Config  []byte            // its config.yaml, or the same in JSON
+	Files   map[string][]byte // by their paths in its folder, VERSION/NAME; none: those of the repository
+	Persist bool              // keep it over a restart
+}
+
+// Control loads and unloads models on request.
+//
+//nolint:interfacebloat // one thing with four verbs
 type Control interface {
 	Load(ctx context.Context, name string) error
+	LoadWith(ctx context.Context, name string, o Override) error
 	Reload(ctx context.Context, name string) error
 	Unload(ctx context.Context, name string) error
 }

@@ -26,11 +26,12 @@ func (anyModel) Find(infer.Ref) error { return nil }
 func (anyModel) Info(infer.Ref) (repository.Info, error) {
 	return repository.Info{}, infer.ErrUnknownModel
 }
-func (anyModel) Versions(string) []int64              { return nil }
-func (anyModel) Index() []repository.Status           { return nil }
-func (anyModel) Load(context.Context, string) error   { return nil }
-func (anyModel) Reload(context.Context, string) error { return nil }
-func (anyModel) Unload(context.Context, string) error { return nil }
+func (anyModel) Versions(string) []int64                          { return nil }
+func (anyModel) Index() []repository.Status                       { return nil }
+func (anyModel) Load(context.Context, string) error               { return nil }
+func (anyModel) LoadWith(context.Context, string, Override) error { return nil }
+func (anyModel) Reload(context.Context, string) error             { return nil }
+func (anyModel) Unload(context.Context, string) error             { return nil }
 func answerWith(y string) (*infer.Response, error) {
 	return &infer.Response{Outputs: []tensor.Tensor{{Name: "y", DType: tensor.Bytes, Shape: tensor.Shape{1}, Data: tensor.AppendString(nil, y)}}}, nil
 }

@@ -69,6 +69,7 @@ type App struct {
 	source   *dir.Source
 	router   *repository.Router
 	control  *repository.Reconciler
+	over     *overrides
 	director *rollout.Director
 	gateway  *gateway.Gateway
 	leaving  atomic.Bool
@@ -97,12 +98,16 @@ func Start(ctx context.Context, o Options) (*App, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("--state-dir: %w", err), a.closeListeners())
 	}
+	if a.over, err = newOverrides(o.Repositories, o.StateDir); err != nil {
+		return nil, errors.Join(err, a.closeListeners())
+	}
 	a.source, err = dir.New(o.Repositories, dir.Options{
+		Overlays:         a.over.overlays(),
 		DefaultModelName: o.DefaultModelName, Poll: a.live.Load().Repository.Poll, NoWatch: o.NoWatch || o.Control != repository.ModePoll,
 		Settle: o.Settle, Log: o.Log,
 	})
 	if err != nil {
-		return nil, errors.Join(err, a.closeListeners())
+		return nil, errors.Join(err, a.closeListeners(), a.over.close())
 	}
 	loader := &Loader{Backend: o.Backend, Defaults: func() config.Defaults { return a.live.Load().Defaults() }, Verify: a.source.Verify, Log: o.Log, Tracer: o.Tracer, GraphCache: o.GraphCache}
 	a.control = repository.New(a.source, loader.Load, a.router, repository.Options{
@@ -110,7 +115,7 @@ func Start(ctx context.Context, o Options) (*App, error) {
 	})
 	a.director = newDirector(a.router, a.control, o.Log)
 	a.gateway = gateway.New(gateway.Options{
-		Handler: a.director, Models: a.router, Control: a.control,
+		Handler: a.director, Models: a.router, Control: control{a.control, a.over},
 		Decisions: a.control, Rollouts: a.router, Events: a.control.Events(), Sticky: a.director.Sticky,
 		Counts: func(t repository.TrialInfo) any { return a.director.Counts(trialOf(t)) },
 		Ready:  a.ready, Loaded: func() bool { return a.router.Ready(false) },
@@ -318,6 +323,7 @@ func (a *App) Wait(ctx context.Context) error {
 	}
 	a.stop()
 	a.wg.Wait()
+	err = errors.Join(err, a.over.close())
 	a.o.Log.Info("stopped")
 	return err
 }

@@ -16,13 +16,14 @@ import (
 // scanner may be used by any goroutine, the rest by Desired alone.
 type root struct {
 	scanner
-	o      *Options
-	layout layout
-	last   []model          // as last read
-	seen   map[string]sight // by path, of versions and configs
-	fresh  map[string]sight // those of the scan that goes on
-	empty  time.Time        // since when it is empty; zero: it is not
-	again  bool             // the last scan asks for another
+	o       *Options
+	overlay bool
+	layout  layout
+	last    []model          // as last read
+	seen    map[string]sight // by path, of versions and configs
+	fresh   map[string]sight // those of the scan that goes on
+	empty   time.Time        // since when it is empty; zero: it is not
+	again   bool             // the last scan asks for another
 }
 
 // sight is when something was first seen with a digest.
@@ -97,7 +98,7 @@ func (r *root) known(name string) (model, bool) {
 // holdEmpty reports whether a root that had models and has none now is to be taken
 // as it was, since it may be a volume that is not mounted at the moment.
 func (r *root) holdEmpty(found int, now time.Time) bool {
-	if found > 0 || len(r.last) == 0 {
+	if r.overlay || found > 0 || len(r.last) == 0 {
 		r.empty = time.Time{}
 		return false
 	}
@@ -136,6 +137,8 @@ func (r *root) desired(models []model, now time.Time) []repository.Desired {
 func (r *root) settled(at, digest string, changed, now time.Time) bool {
 	s, known := r.seen[at]
 	switch {
+	case r.overlay: // it was moved there whole
+		s = sight{digest, now, true}
 	case !known:
 		s = sight{digest, time.Now(), now.Sub(changed) >= r.o.LongSettled}
 	case s.digest != digest:

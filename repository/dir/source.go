@@ -19,9 +19,12 @@ import (
 type Options struct {
 	// DefaultModelName names the model of a root that is a model itself; "": the root's folder does.
 	DefaultModelName string
-	Poll             time.Duration // between scans without events; 0: none
-	NoWatch          bool          // do not ask for file system events
-	Settle           time.Duration // how long files must stay as they are; 0 is 1 s
+	// Overlays are folders of models that stand in for those of the same names in the
+	// roots. What is in them is moved there whole; they may be empty.
+	Overlays []string
+	Poll     time.Duration // between scans without events; 0: none
+	NoWatch  bool          // do not ask for file system events
+	Settle   time.Duration // how long files must stay as they are; 0 is 1 s
 	// LongSettled is how long a folder that was never seen before must have been left
 	// alone to count as settled at once; 0 is 10 s.
 	LongSettled time.Duration
@@ -62,7 +65,7 @@ func New(roots []string, o Options) (*Source, error) {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	s := &Source{o: o, changed: make(chan struct{}, 1), polls: make(chan time.Duration, 1)}
-	for _, path := range roots {
+	for i, path := range slices.Concat(o.Overlays, roots) {
 		absolute, err := filepath.Abs(path)
 		if err != nil {
 			return nil, err
@@ -74,7 +77,9 @@ func New(roots []string, o Options) (*Source, error) {
 		if _, err := fs.ReadDir(fsys, "."); err != nil {
 			return nil, fmt.Errorf("model repository %q: %w: name an existing folder with --model-repository", path, reason(err))
 		}
-		s.roots = append(s.roots, newRoot(absolute, fsys, &s.o))
+		r := newRoot(absolute, fsys, &s.o)
+		r.overlay = i < len(o.Overlays)
+		s.roots = append(s.roots, r)
 	}
 	s.follow = time.AfterFunc(time.Hour, s.Poke)
 	s.follow.Stop()
@@ -108,6 +113,7 @@ func (s *Source) Desired(ctx context.Context) ([]repository.Desired, error) {
 	var all []repository.Desired
 	var dirs []string
 	again := false
+	over := map[string]bool{} // models of overlays
 	for _, r := range s.roots {
 		if err := ctx.Err(); err != nil {
 			return nil, err
@@ -118,7 +124,11 @@ func (s *Source) Desired(ctx context.Context) ([]repository.Desired, error) {
 			return nil, fmt.Errorf("model repository %q: %w", r.root, err)
 		}
 		dirs = append(dirs, r.root)
+		models = slices.DeleteFunc(slices.Clone(models), func(m model) bool { return !r.overlay && over[m.name] })
 		for _, m := range models {
+			if r.overlay {
+				over[m.name] = true
+			}
 			for _, d := range m.dirs {
 				dirs = append(dirs, r.shown(d))
 			}

@@ -1,0 +1,246 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+
+	"galatea/config"
+	"galatea/gateway"
+	"galatea/repository"
+)
+
+// overrides are models as callers have sent them: a folder for each in one of two
+// overlays, which stand in for the models of the same names in the repositories. A model
+// is in one overlay at most, and appears there, and goes, by a rename.
+type overrides struct {
+	repositories []string
+	temporary    string // until the server ends
+	kept         string // over restarts; "": there is no such
+
+	mu sync.Mutex // held over one change
+}
+
+// newOverrides makes the folders. state is --state-dir's, "" for none.
+func newOverrides(repositories []string, state string) (*overrides, error) {
+	o := &overrides{repositories: repositories}
+	var err error
+	if o.temporary, err = os.MkdirTemp("", "galatea-overrides-"); err != nil {
+		return nil, err
+	}
+	if state != "" {
+		o.kept = filepath.Join(state, "overrides")
+		err := os.MkdirAll(o.kept, 0o700)
+		if err == nil {
+			err = tidy(o.kept)
+		}
+		if err != nil {
+			return nil, errors.Join(err, o.close())
+		}
+	}
+	return o, nil
+}
+
+// Names of what is on its way in, and of what it takes the place of.
+const (
+	nextPrefix  = ".next-"
+	asidePrefix = ".before-"
+)
+
+// tidy ends what a server that was killed left half done.
+func tidy(overlay string) error {
+	entries, err := os.ReadDir(overlay)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		at := filepath.Join(overlay, e.Name())
+		name, aside := strings.CutPrefix(e.Name(), asidePrefix)
+		_, missing := os.Lstat(filepath.Join(overlay, name))
+		switch {
+		case aside && missing != nil: // nothing has taken its place
+			err = errors.Join(err, os.Rename(at, filepath.Join(overlay, name)))
+		case aside, strings.HasPrefix(e.Name(), nextPrefix):
+			err = errors.Join(err, os.RemoveAll(at))
+		}
+	}
+	return err
+}
+
+// overlays lists the folders, the first one first to be looked at.
+func (o *overrides) overlays() []string {
+	if o.kept == "" {
+		return []string{o.temporary}
+	}
+	return []string{o.temporary, o.kept}
+}
+
+func (o *overrides) close() error { return os.RemoveAll(o.temporary) }
+
+// put makes a model what the override says. undo takes that back, done forgets what was
+// there before; one of them is to be called.
+func (o *overrides) put(name string, over gateway.Override) (undo, done func() error, err error) {
+	overlay := o.temporary
+	if over.Persist {
+		if overlay = o.kept; overlay == "" {
+			return nil, nil, errors.New("parameter 'persist' needs a server with --state-dir")
+		}
+	}
+	parsed, err := config.ParseModel("config", over.Config)
+	if err == nil {
+		_, err = parsed.Named(name)
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	next, err := os.MkdirTemp(overlay, nextPrefix)
+	if err == nil {
+		err = o.fill(next, name, over)
+	}
+	if err != nil {
+		return nil, nil, errors.Join(err, os.RemoveAll(next))
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	before, err := o.setAside(name)
+	if err == nil {
+		err = os.Rename(next, filepath.Join(overlay, name))
+	}
+	if err != nil {
+		return nil, nil, errors.Join(err, os.RemoveAll(next))
+	}
+	undo = func() error {
+		o.mu.Lock()
+		defer o.mu.Unlock()
+		if err := os.RemoveAll(filepath.Join(overlay, name)); err != nil || before == "" {
+			return err
+		}
+		return os.Rename(before, filepath.Join(filepath.Dir(before), name))
+	}
+	done = func() error {
+		if before == "" {
+			return nil
+		}
+		return os.RemoveAll(before)
+	}
+	return undo, done, nil
+}
+
+// fill writes a model's folder: the config, and the files that were sent or else links to
+// what the repository has.
+func (o *overrides) fill(folder, name string, over gateway.Override) error {
+	if err := os.WriteFile(filepath.Join(folder, "config.yaml"), over.Config, 0o600); err != nil {
+		return err
+	}
+	for path, data := range over.Files {
+		version, rest, _ := strings.Cut(path, "/")
+		if n, err := strconv.ParseInt(version, 10, 64); err != nil || n < 1 || !filepath.IsLocal(path) || rest == "" || filepath.Clean(path) != path {
+			return fmt.Errorf("file:%s: expected file:VERSION/NAME, within the model's folder", path)
+		}
+		at := filepath.Join(folder, path)
+		if err := os.MkdirAll(filepath.Dir(at), 0o700); err != nil {
+			return err
+		}
+		if err := os.WriteFile(at, data, 0o600); err != nil {
+			return err
+		}
+	}
+	if len(over.Files) > 0 {
+		return nil
+	}
+	for _, root := range o.repositories {
+		original, err := filepath.Abs(filepath.Join(root, name))
+		if err != nil {
+			return err
+		}
+		entries, err := os.ReadDir(original)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		for _, e := range entries {
+			if e.Name() == "config.yaml" || strings.HasPrefix(e.Name(), ".") {
+				continue
+			}
+			if err := os.Symlink(filepath.Join(original, e.Name()), filepath.Join(folder, e.Name())); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	return fmt.Errorf("no repository has a folder %q to take the model's files from: send them as file:VERSION/NAME", name)
+}
+
+// setAside moves what there is of a model out of sight, and returns where to; "" when
+// there is nothing.
+func (o *overrides) setAside(name string) (string, error) {
+	for _, overlay := range o.overlays() {
+		at := filepath.Join(overlay, name)
+		if _, err := os.Lstat(at); err != nil {
+			continue
+		}
+		aside := filepath.Join(overlay, asidePrefix+name)
+		if err := os.RemoveAll(aside); err != nil {
+			return "", err
+		}
+		return aside, os.Rename(at, aside)
+	}
+	return "", nil
+}
+
+// drop makes a model what the repositories have again.
+func (o *overrides) drop(name string) error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.removeAll(name)
+}
+
+func (o *overrides) removeAll(name string) error {
+	before, err := o.setAside(name)
+	if err != nil || before == "" {
+		return err
+	}
+	return os.RemoveAll(before)
+}
+
+// control is the reconciler with loads that bring a model along.
+type control struct {
+	*repository.Reconciler
+	overrides *overrides
+}
+
+var _ gateway.Control = control{}
+
+// Load makes the model what the repositories have, and loads that.
+func (c control) Load(ctx context.Context, name string) error {
+	if c.Mode() == repository.ModeExplicit {
+		if err := c.overrides.drop(name); err != nil {
+			return err
+		}
+	}
+	return c.Reconciler.Load(ctx, name)
+}
+
+// LoadWith loads a model as the override has it. When that fails, it is what it was
+// before for the next load.
+func (c control) LoadWith(ctx context.Context, name string, over gateway.Override) error {
+	if c.Mode() != repository.ModeExplicit {
+		return repository.ErrMode
+	}
+	undo, done, err := c.overrides.put(name, over)
+	if err != nil {
+		return &repository.LoadError{Name: name, Failures: []repository.Failure{{Text: err.Error()}}}
+	}
+	if err := c.Reconciler.Load(ctx, name); err != nil {
+		return errors.Join(err, undo())
+	}
+	return done()
+}
