@@ -192,10 +192,11 @@ func outcome(name string, rows []Desired, have []*generation) (err error, rest b
 			return nil, false
 		}
 	}
+	versions := slices.ContainsFunc(rows, func(d Desired) bool { return d.Name == name && d.Version != 0 })
 	failures := map[int64]string{}
 	for _, d := range rows {
 		switch {
-		case d.Name != name:
+		case d.Name != name, d.Version == 0 && versions:
 		case d.Settling:
 			return nil, false
 		case d.Err != nil:

@@ -45,6 +45,9 @@ func (l *loop) publish(rows []Desired) {
 		if s.Version != 0 {
 			t.entry(s.Name).known[s.Version] = true
 		}
+		if s.Version == 0 && t.models[s.Name] != nil && t.models[s.Name].standard != nil {
+			continue // a remark about a model that serves
+		}
 		if s.State == StateLoading || s.State == StateUnavailable && s.Reason != reasonUnloaded {
 			t.strict = false
 		}

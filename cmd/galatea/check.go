@@ -64,7 +64,7 @@ func (c *checkCmd) Run(ctx context.Context) error {
 		return fmt.Errorf("no models in %s: a model is a folder such as digits/1/model.onnx", strings.Join(c.Dir, ", "))
 	}
 	loader := &app.Loader{Backend: runtime, Defaults: server.Defaults, Verify: source.Verify, Log: quiet}
-	return report(ctx, os.Stdout, loader, twice(desired), source.Ignored())
+	return report(ctx, os.Stdout, loader, twice(desired))
 }
 
 // twice refuses models that lie in two repositories, as the server does at start.
@@ -86,23 +86,27 @@ func twice(all []repository.Desired) []repository.Desired {
 
 // checker tries versions and collects what there is to say of them.
 type checker struct {
-	loader *app.Loader
-	live   map[string]*tensor.Signature // of the last version of each model that has passed
-	rows   [][3]string
-	bad    int // versions that would not be served
-	names  int // names that stand for nothing
+	loader   *app.Loader
+	live     map[string]*tensor.Signature // of the last version of each model that has passed
+	versions map[string]bool              // models that have any
+	rows     [][3]string
+	bad      int // versions that would not be served
+	names    int // names that stand for nothing
 }
 
 // report tries each version and prints what came of it. It returns errFailed when
 // anything would not be served.
-func report(ctx context.Context, out io.Writer, loader *app.Loader, all []repository.Desired, ignored []dir.Ignored) error {
-	c := checker{loader: loader, live: map[string]*tensor.Signature{}}
+func report(ctx context.Context, out io.Writer, loader *app.Loader, all []repository.Desired) error {
+	c := checker{loader: loader, live: map[string]*tensor.Signature{}, versions: map[string]bool{}}
+	for _, d := range all {
+		c.versions[d.Name] = c.versions[d.Name] || d.Version > 0
+	}
 	for i, d := range all {
 		if err := c.version(ctx, d); err != nil {
 			return err
 		}
 		if i == len(all)-1 || all[i+1].Name != d.Name {
-			c.model(all, d, ignored)
+			c.model(all, d)
 		}
 	}
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
@@ -130,6 +134,9 @@ func (c *checker) version(ctx context.Context, d repository.Desired) error {
 	name := d.Name
 	if d.Version > 0 {
 		name = fmt.Sprintf("%s/%d", d.Name, d.Version)
+	} else if d.Err != nil && c.versions[d.Name] {
+		c.add(name, "warning", d.Err.Error()) // the model's versions serve all the same
+		return nil
 	}
 	d.Live = c.live[d.Name]
 	summary, signature, err := try(ctx, c.loader, d)
@@ -147,7 +154,7 @@ func (c *checker) version(ctx context.Context, d repository.Desired) error {
 }
 
 // model tells what is wrong with a model as a whole; last is one of its versions.
-func (c *checker) model(all []repository.Desired, last repository.Desired, ignored []dir.Ignored) {
+func (c *checker) model(all []repository.Desired, last repository.Desired) {
 	there := func(version int64) bool {
 		return slices.ContainsFunc(all, func(d repository.Desired) bool { return d.Name == last.Name && d.Version == version })
 	}
@@ -155,11 +162,6 @@ func (c *checker) model(all []repository.Desired, last repository.Desired, ignor
 		for _, text := range repository.MissingNames(last.Policy.Names(), there) {
 			c.names++
 			c.add(last.Name, "ERROR", text)
-		}
-	}
-	for _, i := range ignored {
-		if i.Model == last.Name {
-			c.add(i.Model+"/"+i.Folder, "warning", "not served: it is "+i.Why)
 		}
 	}
 }

@@ -100,7 +100,7 @@ func TestCheckTellsWhatTheServerWouldRefuse(t *testing.T) {
 		`^m/2 +ERROR +refused by its signature check: input "x" is gone$`,
 		`^m +ERROR +default_version is 8, but there is no such version`,
 		`^m +ERROR +label "canary" is to stand for version 9, but there is no such version$`,
-		`^m/007 +warning +not served: it is not a version`,
+		`^m +warning +folder "007" is not served: it is not a version`,
 		`^sums/1 +ERROR +refused by its integrity check: SHA256SUMS: model.onnx is not listed`,
 		`^golden/1 +ERROR +refused by its golden check: golden/broken.json`,
 	} {

@@ -11,6 +11,6 @@
 // unmounted volume does, is held until later scans confirm it, and a file dropped at
 // the wrong place does not make one model of a root that holds many.
 //
-// Run is the package's one goroutine, besides a timer and the watch's own. Desired, Ignored and
+// Run is the package's one goroutine, besides a timer and the watch's own. Desired and
 // SetPoll may be called from one goroutine at a time, the other methods from any.
 package dir

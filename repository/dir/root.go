@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"path"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"galatea/repository"
@@ -116,6 +117,12 @@ func (r *root) desired(models []model, now time.Time) []repository.Desired {
 		if len(m.versions) == 0 {
 			all = append(all, repository.Desired{Name: m.name, Root: r.root, Folder: r.shown(m.path), Policy: m.policy, Err: m.err})
 		}
+		for _, folder := range r.strays(m) {
+			all = append(all, repository.Desired{
+				Name: m.name, Root: r.root, Folder: r.shown(path.Join(m.path, folder)), Policy: m.policy,
+				Err: fmt.Errorf("folder %q is not served: it is %s", folder, notVersion),
+			})
+		}
 		for _, v := range m.versions {
 			settled := r.settled(v.path, v.digest+v.gate, v.changed, now)
 			d := repository.Desired{
@@ -130,6 +137,17 @@ func (r *root) desired(models []model, now time.Time) []repository.Desired {
 	}
 	r.seen = r.fresh
 	return all
+}
+
+// strays lists the folders of a model with versions that hold a model file, and are none.
+func (r *root) strays(m model) []string {
+	if len(m.versions) == 0 {
+		return nil // that is said in another way
+	}
+	return slices.DeleteFunc(slices.Clone(m.others), func(folder string) bool {
+		is, err := isFile(r.fsys, path.Join(m.path, folder, m.config.file))
+		return err != nil || !is
+	})
 }
 
 // settled reports whether what lies at a path has been the same for long enough: in

@@ -35,6 +35,7 @@ func TestFoldersThatAreNoVersions(t *testing.T) {
 	root := tree(t, "a/01/model.onnx", "a/latest/model.onnx", "b/0/model.onnx", "b/2/model.onnx", "c/model.onnx")
 	finds(t, open(t, atOnce, root),
 		shown(`a: no version folder in ROOT/a: put the model into a/1/model.onnx; "01" is not a version, which is a number from 1 up without leading zeros`, root),
+		`b: folder "0" is not served: it is not a version, which is a number from 1 up without leading zeros`,
 		"b/2",
 		shown("c: no version folder in ROOT/c: put the model into c/1/model.onnx", root))
 }

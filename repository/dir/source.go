@@ -146,28 +146,6 @@ func (s *Source) Desired(ctx context.Context) ([]repository.Desired, error) {
 	return all, nil
 }
 
-// Ignored is a folder that is nothing to a Source, though it holds what a version does.
-type Ignored struct {
-	Model, Folder string // the folder's name, in the model's
-	Why           string
-}
-
-// Ignored lists the folders that the last call of Desired has left alone though they look
-// like versions, for whoever has named one wrongly.
-func (s *Source) Ignored() []Ignored {
-	var all []Ignored
-	for _, r := range s.roots {
-		for _, m := range r.last {
-			for _, folder := range m.others {
-				if is, err := isFile(r.fsys, path.Join(m.path, folder, m.config.file)); err == nil && is {
-					all = append(all, Ignored{m.name, folder, notVersion})
-				}
-			}
-		}
-	}
-	return all
-}
-
 // Verify scans a version again and returns an error when its files are not those
 // of d any more. A load calls it at its end: what was read may have been half new.
 // Any goroutine may call it.
