@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -27,24 +28,16 @@ type overrides struct {
 	mu sync.Mutex // held over one change
 }
 
-// newOverrides makes the folders. state is --state-dir's, "" for none.
+// newOverrides tidies what an earlier server has kept; state is --state-dir's, "" for
+// none. A folder is made when the first model is put into it: most servers need none, and
+// many have no place for one.
 func newOverrides(repositories []string, state string) (*overrides, error) {
-	o := &overrides{repositories: repositories}
-	var err error
-	if o.temporary, err = os.MkdirTemp("", "galatea-overrides-"); err != nil {
-		return nil, err
+	o := &overrides{repositories: repositories, temporary: filepath.Join(os.TempDir(), "galatea-overrides-"+rand.Text())}
+	if state == "" {
+		return o, nil
 	}
-	if state != "" {
-		o.kept = filepath.Join(state, "overrides")
-		err := os.MkdirAll(o.kept, 0o700)
-		if err == nil {
-			err = tidy(o.kept)
-		}
-		if err != nil {
-			return nil, errors.Join(err, o.close())
-		}
-	}
-	return o, nil
+	o.kept = filepath.Join(state, "overrides")
+	return o, tidy(o.kept)
 }
 
 // Names of what is on its way in, and of what it takes the place of.
@@ -56,8 +49,8 @@ const (
 // tidy ends what a server that was killed left half done.
 func tidy(overlay string) error {
 	entries, err := os.ReadDir(overlay)
-	if err != nil {
-		return err
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
 	}
 	for _, e := range entries {
 		at := filepath.Join(overlay, e.Name())
@@ -81,7 +74,13 @@ func (o *overrides) overlays() []string {
 	return []string{o.temporary, o.kept}
 }
 
-func (o *overrides) close() error { return os.RemoveAll(o.temporary) }
+// close removes what is not kept.
+func (o *overrides) close() error {
+	if _, err := os.Lstat(o.temporary); errors.Is(err, fs.ErrNotExist) {
+		return nil // nothing was put there, and the file system may be read-only
+	}
+	return os.RemoveAll(o.temporary)
+}
 
 // put makes a model what the override says. undo takes that back, done forgets what was
 // there before; one of them is to be called.
@@ -97,6 +96,9 @@ func (o *overrides) put(name string, over gateway.Override) (undo, done func() e
 		_, err = parsed.Named(name)
 	}
 	if err != nil {
+		return nil, nil, err
+	}
+	if err := os.MkdirAll(overlay, 0o700); err != nil {
 		return nil, nil, err
 	}
 	next, err := os.MkdirTemp(overlay, nextPrefix)

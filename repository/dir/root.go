@@ -45,6 +45,9 @@ func (r *root) scan(now time.Time) ([]model, error) {
 		name = filepath.Base(r.root)
 	}
 	found, layout, err := folders(r.fsys, name, r.layout, len(r.last) > 0)
+	if r.overlay && errors.Is(err, fs.ErrNotExist) {
+		found, layout, err = nil, many, nil
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -20,7 +20,7 @@ type Options struct {
 	// DefaultModelName names the model of a root that is a model itself; "": the root's folder does.
 	DefaultModelName string
 	// Overlays are folders of models that stand in for those of the same names in the
-	// roots. What is in them is moved there whole; they may be empty.
+	// roots. What is in them is moved there whole; they may be empty, or not be there yet.
 	Overlays []string
 	Poll     time.Duration // between scans without events; 0: none
 	NoWatch  bool          // do not ask for file system events
@@ -74,7 +74,7 @@ func New(roots []string, o Options) (*Source, error) {
 			continue // named twice
 		}
 		fsys := o.Open(absolute)
-		if _, err := fs.ReadDir(fsys, "."); err != nil {
+		if _, err := fs.ReadDir(fsys, "."); err != nil && i >= len(o.Overlays) {
 			return nil, fmt.Errorf("model repository %q: %w: name an existing folder with --model-repository", path, reason(err))
 		}
 		r := newRoot(absolute, fsys, &s.o)
