@@ -120,19 +120,21 @@ func TestTritonJSONAfterBatchingWasTurnedOff(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	off := r.WithoutBatching("rows are no rows")
 	for batching, want := range map[bool]string{
 		true:  `"dims":[8],`,
 		false: `"dims":[-1,8],`,
 	} {
+		of := r
 		if !batching {
-			r = r.WithoutBatching("rows are no rows")
+			of = off
 		}
-		got := string(r.TritonJSON())
+		got := string(of.TritonJSON())
 		if !strings.Contains(got, want) || strings.Contains(got, "dynamic_batching") != batching {
 			t.Errorf("batching %v: got %s", batching, got)
 		}
 	}
-	if got := string(r.YAML()); !strings.Contains(got, "# max_batch_size: 0 # off, since rows are no rows\n") {
+	if got := string(off.YAML()); !strings.Contains(got, "# max_batch_size: 0 # off, since rows are no rows\n") {
 		t.Errorf("got %s", got)
 	}
 }
