@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"galatea/config"
@@ -100,12 +101,18 @@ func (s *script) rename(st step) error {
 	return os.Rename(s.at(args[0]), s.at(args[1]))
 }
 
+// remove takes a file or a folder away, also one that the server is just writing into.
 func (s *script) remove(st step) error {
 	args, err := st.need(1)
 	if err != nil {
 		return err
 	}
-	return os.RemoveAll(s.at(args[0]))
+	for range 10 {
+		if err = os.RemoveAll(s.at(args[0])); !errors.Is(err, syscall.ENOTEMPTY) {
+			return err
+		}
+	}
+	return err
 }
 
 func (s *script) link(st step) error {
