@@ -2,8 +2,6 @@ package config
 
 import (
 	"fmt"
-	"slices"
-	"time"
 
 	"galatea/tensor"
 )
@@ -83,98 +81,6 @@ func (c *completer) batch(r *Resolved) {
 		return
 	}
 	c.note("%s%s", batchingNote, r.batching)
-}
-
-// queue completes how requests wait and are put together.
-func (c *completer) queue(r *Resolved) {
-	r.Queue.MaxSize = c.defaults.MaxQueueSize
-	b := c.model.DynamicBatching
-	if b == nil || b.DefaultQueuePolicy == nil || b.DefaultQueuePolicy.MaxQueueSize == nil {
-		c.note("queue: %s by default", requests(r.Queue.MaxSize))
-	}
-	if b == nil {
-		return
-	}
-	if p := b.DefaultQueuePolicy; p != nil {
-		if p.MaxQueueSize != nil {
-			r.Queue.MaxSize = *p.MaxQueueSize
-		}
-		r.Queue.Timeout, r.Queue.TimeoutOverride = microseconds(p.DefaultTimeoutMicroseconds), p.AllowTimeoutOverride
-		if r.Queue.TimeoutOverride && r.Queue.Timeout == 0 {
-			c.note("allow_timeout_override has no effect, since default_timeout_microseconds is 0")
-		}
-	}
-	if !r.Batching() {
-		for _, field := range b.wantsBatches() {
-			c.fail(field, "batching is %s: expected a model that batches, or only default_queue_policy", r.batching)
-		}
-		return
-	}
-	if !r.Insisted {
-		checkPreferred(c.report, b.PreferredBatchSize, r.MaxBatchSize, "the max_batch_size that the server has by default")
-	}
-	r.PreferredBatchSizes = slices.Sorted(slices.Values(b.PreferredBatchSize))
-	r.MaxQueueDelay = microseconds(b.MaxQueueDelayMicroseconds)
-}
-
-func requests(limit int) string {
-	if limit == 0 {
-		return "without limit"
-	}
-	return fmt.Sprintf("%d requests", limit)
-}
-
-func microseconds(n *int64) time.Duration {
-	if n == nil {
-		return 0
-	}
-	return time.Duration(*n) * time.Microsecond
-}
-
-// instances completes the group of instances.
-func (c *completer) instances() Instances {
-	var g InstanceGroup
-	if len(c.model.InstanceGroup) > 0 {
-		g = c.model.InstanceGroup[0]
-	}
-	i := Instances{Name: g.Name, Kind: g.Kind, Count: 1}
-	if i.Name == "" {
-		i.Name = c.model.Name + "_0"
-	}
-	if g.Count != nil {
-		i.Count = *g.Count
-	}
-	usable := c.defaults.GPUs > 0 && !slices.ContainsFunc(g.GPUs, func(gpu int) bool { return gpu >= c.defaults.GPUs })
-	switch {
-	case i.Kind == KindGPU || i.Kind == KindCPU:
-	case usable:
-		i.Kind = KindGPU
-		c.note("instances: on the GPU, since KIND_AUTO takes the GPUs where they can be used")
-	default:
-		i.Kind = KindCPU
-		if g.Kind == KindAuto || len(g.GPUs) > 0 || len(c.model.accelerators()) > 0 {
-			c.note("instances: on the CPU, since KIND_AUTO takes the GPUs only where all of them can be used")
-		}
-	}
-	if i.Kind == KindGPU {
-		i.GPUs = c.gpus(g.GPUs, usable)
-	}
-	return i
-}
-
-// gpus returns the GPUs listed, or all.
-func (c *completer) gpus(listed []int, usable bool) []int {
-	if len(listed) > 0 && c.defaults.GPUs > 0 && !usable {
-		c.fail("instance_group[0].gpus", "not all of these GPUs are there: expected numbers from 0 to %d", c.defaults.GPUs-1)
-	}
-	if len(listed) > 0 {
-		return listed
-	}
-	var all []int
-	for n := range c.defaults.GPUs {
-		all = append(all, n)
-	}
-	return all
 }
 
 // session completes how the runtime's session is made.

@@ -256,7 +256,7 @@ func TestCompleteRefusesWhatTheGraphContradicts(t *testing.T) {
 		},
 		{
 			"a delay for a model that cannot batch", "dynamic_batching:\n  max_queue_delay_microseconds: 100", "x FP32[1] -> y FP32[1]",
-			`config.yaml:2: dynamic_batching.max_queue_delay_microseconds: batching is off, since input "x" starts with a fixed 1: expected a model that batches, or only default_queue_policy`,
+			`config.yaml:2: dynamic_batching.max_queue_delay_microseconds: batching is off, since input "x" starts with a fixed 1: expected a model that batches, or it left out`,
 		},
 		{
 			"several at once", "max_batch_size: 2\ninput:\n- {name: x, data_type: INT8}\noutput:\n- {name: y, dims: [11]}", rows,
@@ -276,15 +276,15 @@ func TestCompleteRefusesWhatTheGraphContradicts(t *testing.T) {
 func TestServerDefaultsDecideWhereTheFileIsSilent(t *testing.T) {
 	const rows = "x FP32[-1] -> y FP32[-1]"
 	r, err := complete(t, "", rows, Defaults{})
-	if err != nil || r.Batching() || r.Queue.MaxSize != 0 || !strings.Contains(strings.Join(r.Notes, ";"), "batching: off, since the server's default_max_batch_size is 0;queue: without limit by default") {
+	if err != nil || r.Batching() || r.Queue.Levels[0].MaxSize != 0 || !strings.Contains(strings.Join(r.Notes, ";"), "batching: off, since the server's default_max_batch_size is 0;queue: without limit by default") {
 		t.Errorf("without defaults: %+v, %v", r, err)
 	}
 	r, err = complete(t, "max_batch_size: 4", rows, Defaults{MaxBatchSize: 16, MaxQueueSize: 7})
-	if err != nil || r.MaxBatchSize != 4 || r.Queue.MaxSize != 7 {
+	if err != nil || r.MaxBatchSize != 4 || r.Queue.Levels[0].MaxSize != 7 {
 		t.Errorf("the file's batch and the server's queue: %+v, %v", r, err)
 	}
 	r, err = complete(t, "dynamic_batching: {default_queue_policy: {max_queue_size: 0, default_timeout_microseconds: 1500}}", rows, Defaults{MaxQueueSize: 7})
-	if err != nil || r.Queue != (Queue{Timeout: 1500 * time.Microsecond}) {
+	if err != nil || r.Queue.Levels[0] != (Level{Timeout: 1500 * time.Microsecond}) {
 		t.Errorf("a queue without limit: %+v, %v", r, err)
 	}
 }

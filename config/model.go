@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"time"
 
 	"galatea/tensor"
 )
@@ -40,11 +41,17 @@ type Model struct {
 	// Names for versions, such as stable: 3. Requests ask for them at /v2/models/NAME/labels/LABEL. A label moves only to a version that is ready, and keeps it served whatever version_policy says.
 	Labels map[string]int64 `yaml:"labels" min:"1" max:"9223372036854775807"`
 
-	// How many executions of the model may run at the same time, and where. For the present a list has one group at most. Left out, one instance.
+	// How many executions of the model may run at the same time, and where. Left out, one instance.
 	InstanceGroup []InstanceGroup `yaml:"instance_group"`
 
-	// How requests wait, and how they are put together into batches. default_queue_policy holds for models that do not batch, too.
+	// How requests wait, and how they are put together into batches. The levels and the queue policies hold for models that do not batch, too.
 	DynamicBatching *DynamicBatching `yaml:"dynamic_batching"`
+
+	// How requests of different lengths share a batch. Left out, only requests of the same shape do.
+	Batching *Batching `yaml:"batching"`
+
+	// How long a request may take, from its arrival to its answer: seconds, or a duration such as 200ms. What cannot be ready by then is refused, as early as that is known. A request may name a shorter time in the header X-Request-Timeout. 0, or left out: without limit.
+	RequestTimeout time.Duration `yaml:"request_timeout" min:"0s" max:"24h"`
 
 	// How ONNX Runtime prepares the graph, and on what hardware it runs.
 	Optimization *Optimization `yaml:"optimization"`
@@ -116,48 +123,6 @@ type All struct{}
 type Specific struct {
 	// The numbers of the versions.
 	Versions []int64 `yaml:"versions" min:"1" max:"9223372036854775807" rule:"required nonempty unique"`
-}
-
-// InstanceGroup is a group of instances as the file declares it.
-type InstanceGroup struct {
-	// The group's name, shown in the model's configuration. Left out, the model's name and _0.
-	Name string `yaml:"name"`
-
-	// The hardware to run on. KIND_GPU fails to load where no GPU can be used; KIND_AUTO takes the GPUs listed if they all can be used, else the CPU.
-	Kind Kind `yaml:"kind" default:"KIND_AUTO"`
-
-	// How many batches may be executed at the same time (on each GPU listed). All instances share the model's weights, and the processors.
-	Count *int `yaml:"count" min:"1" max:"1024" default:"1"`
-
-	// The GPUs to run on, by number. Left out, all.
-	GPUs []int `yaml:"gpus" min:"0" max:"1023" rule:"unique"`
-}
-
-// DynamicBatching says how requests wait and are put together, as the file declares it.
-type DynamicBatching struct {
-	// Batch sizes to send at once when the waiting requests make one up. Left out, max_batch_size.
-	PreferredBatchSize []int `yaml:"preferred_batch_size" min:"1" max:"2147483647" rule:"unique"`
-
-	// How long, in microseconds, the oldest waiting request may be held back for more to join its batch while an instance is free. 0 holds nothing back; batches then form while all instances are busy.
-	MaxQueueDelayMicroseconds *int64 `yaml:"max_queue_delay_microseconds" min:"0" max:"9223372036854775" default:"0"`
-
-	// How many requests may wait, and for how long. It holds for models that do not batch, too.
-	DefaultQueuePolicy *QueuePolicy `yaml:"default_queue_policy"`
-}
-
-// QueuePolicy limits a queue, as the file declares it.
-type QueuePolicy struct {
-	// What happens to a request that has waited too long.
-	TimeoutAction TimeoutAction `yaml:"timeout_action" default:"REJECT"`
-
-	// How long, in microseconds, a request may wait. 0 is without limit.
-	DefaultTimeoutMicroseconds *int64 `yaml:"default_timeout_microseconds" min:"0" max:"9223372036854775" default:"0"`
-
-	// Whether a request's own timeout counts where it is shorter than default_timeout_microseconds.
-	AllowTimeoutOverride bool `yaml:"allow_timeout_override" default:"false"`
-
-	// How many requests may wait; the next one is refused at once. 0 is without limit. Left out, the server's default (1024 unless galatea.yaml says otherwise).
-	MaxQueueSize *int `yaml:"max_queue_size" min:"0" max:"2147483647"`
 }
 
 // Optimization says how the graph is prepared, as the file declares it.

@@ -92,12 +92,12 @@ func (r *Resolved) automatic() []string {
 		}
 		add(false, "instance_group: [{kind: %s, count: %d%s}]", i.Kind, i.Count, gpus)
 	}
-	if m.DynamicBatching == nil {
+	if m.DynamicBatching == nil && len(r.Queue.Levels) > 0 {
 		batching := ""
 		if r.Batching() {
 			batching = fmt.Sprintf("preferred_batch_size: [%d], max_queue_delay_microseconds: %d, ", r.MaxBatchSize, int64(r.MaxQueueDelay/time.Microsecond))
 		}
-		add(false, "dynamic_batching: {%sdefault_queue_policy: {max_queue_size: %d}}", batching, r.Queue.MaxSize)
+		add(false, "dynamic_batching: {%sdefault_queue_policy: {max_queue_size: %d}}", batching, r.Queue.Levels[0].MaxSize)
 	}
 	return lines
 }

@@ -26,6 +26,7 @@ type Resolved struct {
 	PreferredBatchSizes []int         // ascending; empty: MaxBatchSize alone
 	MaxQueueDelay       time.Duration // how long the oldest request may be held back for more
 	Queue               Queue
+	RequestTimeout      time.Duration // from arrival to answer; 0: without limit
 
 	Instances     []Instances // never empty; for the present one group
 	Session       Session
@@ -41,9 +42,19 @@ type Resolved struct {
 
 // Queue says how requests wait.
 type Queue struct {
+	Levels           []Level       // of priority, the highest first; never empty
+	DefaultLevel     int           // the number, from 1 up, of the level of requests that name none
+	Ageing           time.Duration // after which a request counts as one of the next higher level; 0: never
+	PreserveOrdering bool          // answers go out in the order in which the requests came
+	AimP99           time.Duration // batches are chosen for this 99th percentile; 0: they are as configured
+}
+
+// Level is how requests of a priority level wait.
+type Level struct {
 	MaxSize         int           // requests; 0: without limit
 	Timeout         time.Duration // 0: without limit
 	TimeoutOverride bool          // a request's own timeout counts where it is shorter
+	Delay           bool          // what has waited too long goes behind the others instead of being refused
 }
 
 // Instances is a group of instances.
@@ -130,6 +141,7 @@ const batchingNote = "batching: "
 func (r *Resolved) WithoutBatching(reason string) *Resolved {
 	off := *r
 	off.MaxBatchSize, off.Insisted, off.PreferredBatchSizes, off.MaxQueueDelay = 0, false, nil, 0
+	off.Queue.AimP99 = 0
 	off.batching = "off, since " + reason
 	off.Notes = []string{batchingNote + off.batching}
 	for _, note := range r.Notes {

@@ -3,6 +3,7 @@ package config
 import (
 	"bytes"
 	"encoding/json"
+	"strconv"
 	"time"
 
 	"galatea/tensor"
@@ -85,13 +86,13 @@ type (
 		MaxQueueSize         int           `json:"max_queue_size"`
 	}
 	tritonBatching struct {
-		PreferredBatchSize   []int          `json:"preferred_batch_size"`
-		MaxDelayMicroseconds int64          `json:"max_queue_delay_microseconds"`
-		PreserveOrdering     bool           `json:"preserve_ordering"`
-		PriorityLevels       int            `json:"priority_levels"`
-		DefaultPriorityLevel int            `json:"default_priority_level"`
-		DefaultQueuePolicy   tritonPolicy   `json:"default_queue_policy"`
-		PriorityQueuePolicy  map[string]any `json:"priority_queue_policy"`
+		PreferredBatchSize   []int                   `json:"preferred_batch_size"`
+		MaxDelayMicroseconds int64                   `json:"max_queue_delay_microseconds"`
+		PreserveOrdering     bool                    `json:"preserve_ordering"`
+		PriorityLevels       int                     `json:"priority_levels"`
+		DefaultPriorityLevel int                     `json:"default_priority_level"`
+		DefaultQueuePolicy   tritonPolicy            `json:"default_queue_policy"`
+		PriorityQueuePolicy  map[string]tritonPolicy `json:"priority_queue_policy"`
 	}
 	tritonInstances struct {
 		Name             string   `json:"name"`
@@ -205,18 +206,36 @@ func (r *Resolved) tritonBatching() *tritonBatching {
 	b := &tritonBatching{
 		PreferredBatchSize:   append([]int{}, r.PreferredBatchSizes...),
 		MaxDelayMicroseconds: int64(r.MaxQueueDelay / time.Microsecond),
-		DefaultQueuePolicy: tritonPolicy{
-			TimeoutAction:        TimeoutReject,
-			TimeoutMicroseconds:  int64(r.Queue.Timeout / time.Microsecond),
-			AllowTimeoutOverride: r.Queue.TimeoutOverride,
-			MaxQueueSize:         r.Queue.MaxSize,
-		},
-		PriorityQueuePolicy: map[string]any{},
+		PreserveOrdering:     r.Queue.PreserveOrdering,
+		PriorityQueuePolicy:  map[string]tritonPolicy{},
+	}
+	file := or(r.file().DynamicBatching, DynamicBatching{})
+	if file.PriorityLevels > 0 {
+		b.PriorityLevels, b.DefaultPriorityLevel = file.PriorityLevels, r.Queue.DefaultLevel
+	}
+	for i, l := range r.Queue.Levels {
+		level := strconv.Itoa(i + 1)
+		if _, own := file.PriorityQueuePolicy[level]; own {
+			b.PriorityQueuePolicy[level] = l.triton()
+		} else {
+			b.DefaultQueuePolicy = l.triton()
+		}
 	}
 	if r.Batching() && len(b.PreferredBatchSize) == 0 {
 		b.PreferredBatchSize = []int{r.MaxBatchSize}
 	}
 	return b
+}
+
+func (l Level) triton() tritonPolicy {
+	p := tritonPolicy{
+		TimeoutAction: TimeoutReject, TimeoutMicroseconds: int64(l.Timeout / time.Microsecond),
+		AllowTimeoutOverride: l.TimeoutOverride, MaxQueueSize: l.MaxSize,
+	}
+	if l.Delay {
+		p.TimeoutAction = TimeoutDelay
+	}
+	return p
 }
 
 func orEmpty(m map[string]string) map[string]string {

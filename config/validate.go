@@ -52,52 +52,6 @@ func checkNames(r *report, list string, tensors []declared) {
 	}
 }
 
-func (m *Model) checkInstances(r *report) {
-	if len(m.InstanceGroup) > 1 {
-		r.fail("instance_group[1]", "%d instance groups: not supported yet: expected one, with all instances in its count", len(m.InstanceGroup))
-		return
-	}
-	for _, g := range m.InstanceGroup {
-		if g.Kind == KindCPU && len(g.GPUs) > 0 {
-			r.fail("instance_group[0].gpus", "GPUs listed for KIND_CPU: expected none, or KIND_GPU")
-		}
-	}
-}
-
-func (m *Model) checkBatching(r *report) {
-	b := m.DynamicBatching
-	if b == nil || m.MaxBatchSize == nil {
-		return
-	}
-	if *m.MaxBatchSize > 0 {
-		checkPreferred(r, b.PreferredBatchSize, *m.MaxBatchSize, "max_batch_size")
-		return
-	}
-	for _, field := range b.wantsBatches() {
-		r.fail(field, "max_batch_size is 0, which turns batching off: expected only default_queue_policy, or a max_batch_size of 1 or more")
-	}
-}
-
-// wantsBatches lists the fields that are set and mean nothing where nothing is batched.
-func (b *DynamicBatching) wantsBatches() []string {
-	var fields []string
-	if b != nil && len(b.PreferredBatchSize) > 0 {
-		fields = append(fields, "dynamic_batching.preferred_batch_size")
-	}
-	if b != nil && b.MaxQueueDelayMicroseconds != nil && *b.MaxQueueDelayMicroseconds > 0 {
-		fields = append(fields, "dynamic_batching.max_queue_delay_microseconds")
-	}
-	return fields
-}
-
-func checkPreferred(r *report, sizes []int, limit int, whose string) {
-	for i, n := range sizes {
-		if n > limit {
-			r.fail(fmt.Sprintf("dynamic_batching.preferred_batch_size[%d]", i), "%d is more than %s, which is %d: expected 1 to %d", n, whose, limit, limit)
-		}
-	}
-}
-
 func (m *Model) checkAccelerators(r *report) {
 	accelerators := m.accelerators()
 	const list = "optimization.execution_accelerators.gpu_execution_accelerator"

@@ -34,6 +34,7 @@ const (
 	KindCPU  Kind = "KIND_CPU"
 
 	TimeoutReject TimeoutAction = "REJECT"
+	TimeoutDelay  TimeoutAction = "DELAY"
 
 	StrategyImmediate Strategy = "immediate"
 	StrategyCanary    Strategy = "canary"
@@ -64,8 +65,8 @@ func (Backend) tritonChoices() []string {
 func (Kind) choices() []string       { return []string{string(KindAuto), string(KindGPU), string(KindCPU)} }
 func (Kind) tritonChoices() []string { return []string{"KIND_MODEL"} }
 
-func (TimeoutAction) choices() []string       { return []string{string(TimeoutReject)} }
-func (TimeoutAction) tritonChoices() []string { return []string{"DELAY"} }
+func (TimeoutAction) choices() []string       { return []string{string(TimeoutReject), string(TimeoutDelay)} }
+func (TimeoutAction) tritonChoices() []string { return nil }
 
 func (Strategy) choices() []string {
 	return []string{string(StrategyImmediate), string(StrategyCanary), string(StrategyShadow)}
@@ -104,10 +105,6 @@ func (Output) tritonKeys() []string {
 
 func (InstanceGroup) tritonKeys() []string {
 	return []string{"host_policy", "passive", "profile", "rate_limiter", "secondary_devices"}
-}
-
-func (DynamicBatching) tritonKeys() []string {
-	return []string{"default_priority_level", "preserve_ordering", "priority_levels", "priority_queue_policy"}
 }
 
 func (Optimization) tritonKeys() []string {

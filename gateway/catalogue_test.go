@@ -121,6 +121,13 @@ var (
 		{name: "parameters that are no object", body: inputs(good, `"parameters":[1]`), status: 500, text: "Unable to parse 'parameters': attempt to access JSON non-object as object"},
 		{name: "priority", body: inputs(good, `"parameters":{"priority":-1}`), status: 500, text: "Unable to parse 'priority': attempt to access JSON non-unsigned-integer as unsigned-integer"},
 		{name: "timeout", body: inputs(good, `"parameters":{"timeout":"1s"}`), status: 500, text: "Unable to parse 'timeout': attempt to access JSON non-unsigned-integer as unsigned-integer"},
+		{name: "negative timeout", body: inputs(good, `"parameters":{"timeout":-1}`), status: 400, text: "parameter 'timeout' is out of range: expected 0 to 9223372036854775807 microseconds, got: -1"},
+		{name: "timeout past 2^63", body: inputs(good, `"parameters":{"timeout":9223372036854775808}`), status: 400, text: "parameter 'timeout' is out of range: expected 0 to 9223372036854775807 microseconds, got: 9223372036854775808"},
+		{name: "timeout header", header: map[string]string{"X-Request-Timeout": "soon"}, body: inputs(good), status: 400, text: "header X-Request-Timeout is out of range: expected 0 to 86400 seconds, or a duration such as 250ms, got: soon"},
+		{name: "timeout header below 0", header: map[string]string{"X-Request-Timeout": "-1"}, body: inputs(good), status: 400, text: "header X-Request-Timeout is out of range: expected 0 to 86400 seconds, or a duration such as 250ms, got: -1"},
+		{name: "timeout header that is no number", header: map[string]string{"X-Request-Timeout": "NaN"}, body: inputs(good), status: 400, text: "header X-Request-Timeout is out of range: expected 0 to 86400 seconds, or a duration such as 250ms, got: NaN"},
+		{name: "timeout header of years", header: map[string]string{"X-Request-Timeout": "9000h"}, body: inputs(good), status: 400, text: "header X-Request-Timeout is out of range: expected 0 to 86400 seconds, or a duration such as 250ms, got: 9000h"},
+		{name: "timeout header that has passed", header: map[string]string{"X-Request-Timeout": "1ns"}, body: inputs(good), status: 504, text: unnamed + deadlineText},
 		{name: "binary_data_output", body: inputs(good, `"parameters":{"binary_data_output":1}`), status: 500, text: "Unable to parse 'binary_data_output': attempt to access JSON non-boolean as boolean"},
 		{name: "sequence_start", body: inputs(good, `"parameters":{"sequence_start":"yes"}`), status: 500, text: "Unable to parse 'sequence_start': attempt to access JSON non-boolean as boolean"},
 		{name: "sequence_end", body: inputs(good, `"parameters":{"sequence_end":null}`), status: 500, text: "Unable to parse 'sequence_end': attempt to access JSON non-boolean as boolean"},
@@ -205,6 +212,8 @@ func names(n int) string {
 	}
 	return strings.Join(all, ",")
 }
+
+const deadlineText = "deadline exceeded: the answer would come too late, or did: allow the request more time, or the model more instances"
 
 func TestEveryErrorOfTheCatalogue(t *testing.T) {
 	s := start(t, servetest.Options{}, putModels(t))

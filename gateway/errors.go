@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/gin-gonic/gin"
 
@@ -31,6 +32,9 @@ var statuses = []struct {
 	{infer.ErrInvalid, http.StatusBadRequest},
 	{infer.ErrQueueFull, http.StatusServiceUnavailable},
 	{infer.ErrTimeout, http.StatusServiceUnavailable},
+	{infer.ErrDeadline, http.StatusGatewayTimeout},
+	{infer.ErrOverloaded, http.StatusServiceUnavailable},
+	{infer.ErrOverQuota, http.StatusTooManyRequests},
 	{infer.ErrStopping, http.StatusServiceUnavailable},
 	{infer.ErrInstanceLost, http.StatusServiceUnavailable},
 	{infer.ErrExecution, http.StatusInternalServerError},
@@ -80,6 +84,12 @@ func textOf(err error, ref infer.Ref, id string) string {
 		return prefix + "Exceeds maximum queue size"
 	case errors.Is(err, infer.ErrTimeout):
 		return prefix + "Request timeout expired"
+	case errors.Is(err, infer.ErrDeadline):
+		return prefix + "deadline exceeded: the answer would come too late, or did: allow the request more time, or the model more instances"
+	case errors.Is(err, infer.ErrOverloaded):
+		return prefix + "overloaded: the requests that wait already would make the answer come too late: try again later, or allow the request more time"
+	case errors.Is(err, infer.ErrOverQuota):
+		return prefix + "over quota: the caller has as many requests waiting as its share of the queue allows: wait for answers before asking more"
 	case errors.Is(err, infer.ErrStopping):
 		return prefix + "Server is stopping, scheduler for model has stopped accepting new inference requests"
 	default:
@@ -119,15 +129,28 @@ func replyError(c *gin.Context, status int, text string) {
 		text = strings.ToValidUTF8(text[:maxErrorText], "") + "..."
 	}
 	body := append(appendString([]byte(`{"error":`), text), '}')
-	if status == http.StatusServiceUnavailable && text != onlyExplicit {
-		c.Header("Retry-After", "1")
+	h := c.Writer.Header()
+	if (status == http.StatusServiceUnavailable || status == http.StatusTooManyRequests) && text != onlyExplicit && h.Get(headerRetryAfter) == "" {
+		h.Set(headerRetryAfter, "1")
 	}
 	reply(c, status, body)
 	c.Abort()
 }
 
-// fail answers with an error's status and text.
+// The headers that say when another attempt makes sense: in whole seconds, rounded
+// up, as RFC 9110 has it, and in milliseconds where that is known.
+const (
+	headerRetryAfter   = "Retry-After"
+	headerRetryAfterMs = "Retry-After-Ms"
+)
+
+// fail answers with an error's status and text, and with when to try again.
 func fail(c *gin.Context, err error, ref infer.Ref, id string) {
+	if again, known := errors.AsType[*infer.RetryError](err); known {
+		ms := max(1, (again.After + time.Millisecond - 1).Milliseconds())
+		c.Header(headerRetryAfterMs, strconv.FormatInt(ms, 10))
+		c.Header(headerRetryAfter, strconv.FormatInt((ms+999)/1000, 10))
+	}
 	replyError(c, statusOf(err), textOf(err, ref, id))
 }
 

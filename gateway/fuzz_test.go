@@ -256,7 +256,7 @@ func TestRequestsSayWhatTheyWant(t *testing.T) {
 		t.Errorf("got %+v", got)
 	}
 	for _, id := range []string{"7", "18446744073709551615"} {
-		post(t, g, []byte(`{"inputs":[],"parameters":{"timeout":18446744073709551615,"sequence_id":`+id+`}}`), 0, 0)
+		post(t, g, []byte(`{"inputs":[],"parameters":{"timeout":9223372036854775807,"sequence_id":`+id+`}}`), 0, 0)
 		if got.Sequence.ID != id || got.Timeout <= 0 {
 			t.Errorf("got %+v", got)
 		}

@@ -22,13 +22,18 @@ func (g *Gateway) infer(c *gin.Context) {
 		fail(c, err, ref, "")
 		return
 	}
+	deadline, err := deadlineOf(c.Request.Header, received)
+	if err != nil {
+		fail(c, err, ref, "")
+		return
+	}
 	x := g.newExchange(ref)
 	defer x.done()
 	if err := x.decode(c); err != nil {
 		fail(c, err, ref, "")
 		return
 	}
-	x.req.Received = received
+	x.req.Received, x.req.Deadline = received, deadline
 	if g.o.Sticky != nil {
 		if header := g.o.Sticky(ref); header != "" {
 			x.req.Affinity = c.GetHeader(header)

@@ -2,7 +2,9 @@ package gateway
 
 import (
 	"encoding/json"
+	"errors"
 	"math"
+	"net/http"
 	"slices"
 	"strconv"
 	"strings"
@@ -36,9 +38,7 @@ func (x *exchange) parameter(name, raw []byte) (err error) {
 	case "priority":
 		x.req.Priority, err = uint64Of("priority", raw)
 	case "timeout":
-		var us uint64
-		us, err = uint64Of("timeout", raw)
-		x.req.Timeout = time.Duration(min(us, math.MaxInt64/1000)) * time.Microsecond
+		x.req.Timeout, err = timeoutOf(raw)
 	case "binary_data_output":
 		x.wanted.rest, err = boolOf("binary_data_output", raw)
 	case "sequence_start":
@@ -61,6 +61,47 @@ func uint64Of(name string, raw []byte) (uint64, error) {
 	}
 	return n, nil
 }
+
+// timeoutOf reads how many microseconds a request may wait in the queue; 0 is without limit.
+func timeoutOf(raw []byte) (time.Duration, error) {
+	us, err := strconv.ParseUint(string(raw), 10, 63)
+	if err != nil {
+		if raw[0] == '-' || errors.Is(err, strconv.ErrRange) {
+			return 0, badRequest("parameter 'timeout' is out of range: expected 0 to %d microseconds, got: %s", int64(math.MaxInt64), raw)
+		}
+		return 0, wrongType("timeout", "unsigned-integer")
+	}
+	return time.Duration(min(us, math.MaxInt64/1000)) * time.Microsecond, nil
+}
+
+// headerTimeout is the HTTP header that says how long a request may take.
+const headerTimeout = "X-Request-Timeout"
+
+// deadlineOf is when the request's own time ends, from the moment it was received;
+// the zero time where it names none. The time is in seconds, or a duration such as 250ms.
+func deadlineOf(h http.Header, received time.Time) (time.Time, error) {
+	if len(h[headerTimeout]) == 0 {
+		return time.Time{}, nil
+	}
+	text := h.Get(headerTimeout)
+	d, err := time.ParseDuration(text)
+	if seconds, plain := strconv.ParseFloat(text, 64); plain == nil {
+		d, err = time.Duration(seconds*float64(time.Second)), nil
+		if !(seconds >= 0 && seconds <= longestTimeout.Seconds()) {
+			d = -1
+		}
+	}
+	if err != nil || d < 0 || d > longestTimeout {
+		return time.Time{}, badRequest("header %s is out of range: expected 0 to %.0f seconds, or a duration such as 250ms, got: %s", headerTimeout, longestTimeout.Seconds(), text)
+	}
+	if d == 0 { // none, as everywhere
+		return time.Time{}, nil
+	}
+	return received.Add(d), nil
+}
+
+// longestTimeout is a day: past it, a limit is a slip of the pen.
+const longestTimeout = 24 * time.Hour
 
 func boolOf(name string, raw []byte) (bool, error) {
 	switch string(raw) {

@@ -3,6 +3,7 @@ package infer
 import (
 	"errors"
 	"fmt"
+	"time"
 )
 
 // The errors that cross packages. The gateway has one table from these to the
@@ -24,6 +25,12 @@ var (
 	ErrQueueFull = errors.New("queue full")
 	// ErrTimeout says that the request waited in the queue longer than it may.
 	ErrTimeout = errors.New("request timeout expired")
+	// ErrDeadline says that the request's deadline has passed, or can no longer be kept.
+	ErrDeadline = errors.New("deadline exceeded")
+	// ErrOverloaded says that the request would have to wait longer than its deadline lets it.
+	ErrOverloaded = errors.New("overloaded")
+	// ErrOverQuota says that the tenant has as many requests waiting as its share allows, while others could still add theirs.
+	ErrOverQuota = errors.New("over quota")
 	// ErrStopping says that the version no longer takes requests.
 	ErrStopping = errors.New("version is stopping")
 	// ErrExecution says that the runtime failed on the request. It is wrapped with the runtime's words.
@@ -36,7 +43,7 @@ var (
 func Sentinels() []error {
 	return []error{
 		ErrUnknownModel, ErrUnknownVersion, ErrUnknownLabel, ErrNoVersion, ErrNotReady, ErrInvalid,
-		ErrQueueFull, ErrTimeout, ErrStopping, ErrExecution, ErrInstanceLost,
+		ErrQueueFull, ErrTimeout, ErrDeadline, ErrOverloaded, ErrOverQuota, ErrStopping, ErrExecution, ErrInstanceLost,
 	}
 }
 
@@ -53,3 +60,15 @@ func (e *InvalidError) Unwrap() error { return ErrInvalid }
 func Invalidf(format string, args ...any) error {
 	return &InvalidError{Text: fmt.Sprintf(format, args...)}
 }
+
+// RetryError is a refusal that says when another attempt makes sense.
+type RetryError struct {
+	Err   error         // a sentinel of this package
+	After time.Duration // from the refusal on; positive
+}
+
+// Error returns the refusal's own words.
+func (e *RetryError) Error() string { return e.Err.Error() }
+
+// Unwrap returns the refusal.
+func (e *RetryError) Unwrap() error { return e.Err }

@@ -145,10 +145,13 @@ func BenchmarkPending(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		for i := range calls {
-			p.push(&calls[i])
+			if _, err := p.push(&calls[i]); err != nil {
+				b.Fatal(err)
+			}
 		}
 		if batch = p.next(now, batch[:0]); len(batch) != benchRows {
 			b.Fatal(len(batch))
 		}
+		p.settle(0, batch[0].account, len(batch), 0)
 	}
 }

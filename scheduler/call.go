@@ -18,16 +18,32 @@ type call struct {
 	req     *infer.Request
 	rows    int
 	key     string
+	level   int // priority, 0 is the highest
+	tenant  string
 	queued  time.Time
-	expires time.Time // zero: never
+	expires time.Time // end of its time in the queue; zero: never
+	// deadline is when the answer is of no more use; zero: never.
+	deadline time.Time
 
 	// loop
-	class      *class
-	prev, next *call
+	class      *class // nil: it does not wait
+	prev, next *call  // of its flow
+	account    *account
+	charged    float64   // seconds, to the account
+	delayed    bool      // past its time in the queue, and still waiting
+	sure       bool      // there was nothing to wait for when it came
+	moment     time.Time // when it can no longer wait; zero: never
 	heapAt     int
 	batch      *batch // the one it runs in, while that has the same turn
 	turn       uint64
 
+	// order's, where the model keeps the order of answers
+	order   *order
+	after   *call
+	settled bool
+	held    reply
+
+	timer *time.Timer // the caller's, for the deadline; nil until one is needed
 	state atomic.Int32
 	reply chan reply
 }
@@ -50,27 +66,36 @@ func (q *Queue) newCall(ctx context.Context, req *infer.Request) *call {
 	if c == nil {
 		c = &call{reply: make(chan reply, 1)}
 	}
-	c.ctx, c.req, c.rows = ctx, req, max(1, req.Rows)
+	c.ctx, c.req, c.rows, c.tenant = ctx, req, max(1, req.Rows), req.Tenant
 	req.Retain()
 	return c
 }
 
 // recycle gives the call back; nobody else may hold it.
 func (q *Queue) recycle(c *call) {
-	c.ctx, c.req, c.key, c.batch, c.expires = nil, nil, "", nil, time.Time{}
-	c.state.Store(waiting)
+	*c = call{reply: c.reply, timer: c.timer}
 	q.calls.Put(c)
 }
 
-// answer settles the call and lets go of its request. When the caller has left,
-// the response is released instead. The call must not be touched afterwards.
+// answer settles the call and lets go of its request; the loop or the lane that owns
+// the call does so once, also when the caller has left. The call must not be touched
+// afterwards.
 func (c *call) answer(resp *infer.Response, err error) {
 	c.req.Release()
-	if c.state.CompareAndSwap(waiting, replied) {
-		c.reply <- reply{resp, err}
+	if c.order != nil {
+		c.order.settle(c, reply{resp, err})
 		return
 	}
-	resp.Release()
+	c.deliver(reply{resp, err})
+}
+
+// deliver gives the answer to the caller. When it has left, the response is released instead.
+func (c *call) deliver(r reply) {
+	if c.state.CompareAndSwap(waiting, replied) {
+		c.reply <- r
+		return
+	}
+	r.resp.Release()
 }
 
 // leave settles the call for a caller who goes; false means that the answer is there.
@@ -91,4 +116,23 @@ func classKey(inputs []tensor.Tensor) string {
 		b = append(b, ';')
 	}
 	return string(b)
+}
+
+// startTimer returns a channel that says when the call's deadline passes; nil: never.
+func (c *call) startTimer() <-chan time.Time {
+	if c.deadline.IsZero() {
+		return nil
+	}
+	if c.timer == nil {
+		c.timer = time.NewTimer(time.Until(c.deadline))
+	} else {
+		c.timer.Reset(time.Until(c.deadline))
+	}
+	return c.timer.C
+}
+
+func (c *call) stopTimer() {
+	if c.timer != nil {
+		c.timer.Stop()
+	}
 }

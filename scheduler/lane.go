@@ -31,26 +31,53 @@ type lane struct {
 // batch is what a lane runs. The loop fills it while the lane is idle.
 type batch struct {
 	calls  []*call
-	ctx    context.Context //nolint:containedctx // the run's own, ended when all its callers have left
+	ctx    context.Context //nolint:containedctx // the runs' own, ended when all callers of one have left
 	cancel context.CancelFunc
+	took   time.Duration // the lane's: of a batch that ran whole; else 0
+	ran    int           // the lane's: its rows
 
 	// the loop's
 	turn    uint64
 	live    int
 	running bool
+	began   time.Time
+	rows    int
+	bill    []debt
+}
+
+// debt is what the loop charged an account for its calls in a batch.
+type debt struct {
+	level   int
+	account *account
+	calls   int
+	rows    int
+	charged float64
 }
 
 func newLane(q *Queue, i int, instance backend.Instance, remake func(context.Context, int) (backend.Instance, error)) *lane {
 	return &lane{queue: q, index: i, instance: instance, remake: remake, batches: make(chan *batch, 1)}
 }
 
-// start makes a batch of the calls that the loop put in.
-func (b *batch) start(parent context.Context) {
+// start makes a batch of the calls that the loop put in. The context of the runs
+// before serves on as long as nobody has ended it.
+func (b *batch) start(parent context.Context, now time.Time) {
 	b.turn++
-	b.live, b.running = len(b.calls), true
-	b.ctx, b.cancel = context.WithCancel(parent)
+	b.live, b.running, b.began, b.rows, b.took = len(b.calls), true, now, 0, 0
+	if b.ctx == nil || b.ctx.Err() != nil {
+		b.ctx, b.cancel = context.WithCancel(parent)
+	}
+	b.bill = b.bill[:0]
 	for _, c := range b.calls {
 		c.batch, c.turn = b, b.turn
+		b.rows += c.rows
+		if n := len(b.bill); n > 0 && b.bill[n-1].account == c.account {
+			d := &b.bill[n-1]
+			d.calls++
+			d.rows += c.rows
+			d.charged += c.charged
+			continue
+		}
+		b.bill = append(b.bill, debt{c.level, c.account, 1, c.rows, c.charged})
 	}
 }
 
@@ -60,7 +87,6 @@ func (b *batch) end() bool {
 		return false
 	}
 	b.running = false
-	b.cancel()
 	return true
 }
 
@@ -77,13 +103,16 @@ func (b *batch) leave(turn uint64) {
 func (l *lane) work() {
 	for b := range l.batches {
 		l.queue.stats.busy(l.index, time.Now())
-		l.run(b.ctx, b.calls)
+		l.run(b, b.calls)
 		clear(b.calls)
 		if l.instance == nil {
 			l.restore()
 		}
 		l.queue.stats.busy(l.index, time.Time{})
 		l.queue.idle <- l
+	}
+	if l.next.cancel != nil {
+		l.next.cancel()
 	}
 	if l.instance != nil {
 		l.closeErr = l.instance.Close()
@@ -92,7 +121,7 @@ func (l *lane) work() {
 
 // run executes the calls in one batch and answers each. When the batch fails, its
 // halves are run apart, so that only the guilty call fails.
-func (l *lane) run(ctx context.Context, calls []*call) {
+func (l *lane) run(b *batch, calls []*call) {
 	live := calls[:0]
 	for _, c := range calls {
 		if c.gone() {
@@ -104,14 +133,18 @@ func (l *lane) run(ctx context.Context, calls []*call) {
 	if len(live) == 0 {
 		return
 	}
-	timing, err := l.execute(ctx, live)
+	whole := len(calls) == len(b.calls)
+	timing, err := l.execute(b.ctx, live)
 	if err == nil {
+		if whole {
+			b.took, b.ran = timing.Done.Sub(timing.Started), timing.Rows
+		}
 		return
 	}
-	if len(live) > 1 && l.instance != nil && ctx.Err() == nil {
+	if len(live) > 1 && l.instance != nil && b.ctx.Err() == nil {
 		half := len(live) / 2
-		l.run(ctx, live[:half:half])
-		l.run(ctx, live[half:])
+		l.run(b, live[:half:half])
+		l.run(b, live[half:])
 		return
 	}
 	for _, c := range live {

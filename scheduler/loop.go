@@ -2,6 +2,7 @@ package scheduler
 
 import (
 	"runtime"
+	"slices"
 	"time"
 
 	"galatea/infer"
@@ -13,9 +14,13 @@ func (q *Queue) loop() {
 	l := &loop{
 		Queue: q,
 		pending: newPending(policy{
-			maxRows: q.o.MaxBatchSize, preferred: q.o.PreferredBatchSizes, delay: q.o.MaxQueueDelay, maxCalls: q.o.MaxQueueSize,
+			maxRows: q.o.MaxBatchSize, preferred: slices.Clone(q.o.PreferredBatchSizes), delay: q.o.MaxQueueDelay,
+			levels: q.o.Levels, ageing: q.o.PriorityAgeing, weight: q.o.Weight,
 		}),
 		timer: time.NewTimer(time.Hour),
+	}
+	if q.o.PreserveOrdering {
+		l.order = &order{}
 	}
 	defer l.timer.Stop()
 	for !l.finished() {
@@ -33,6 +38,7 @@ type loop struct {
 	pending *pending
 	free    []*lane
 	running int
+	order   *order // nil: answers go out as they come
 	closing bool
 	timer   *time.Timer
 }
@@ -42,10 +48,10 @@ func (l *loop) finished() bool {
 	return l.closing && l.pending.count == 0 && l.running == 0 && len(l.free) == len(l.lanes)
 }
 
-// dispatch answers what has expired and hands what is due to idle lanes.
+// dispatch answers what has waited too long and hands what is due to idle lanes.
 func (l *loop) dispatch(now time.Time) {
-	for c := l.pending.expired(now); c != nil; c = l.pending.expired(now) {
-		l.refuse(c, infer.ErrTimeout)
+	for c, err := l.pending.expired(now); c != nil; c, err = l.pending.expired(now) {
+		l.refuse(c, err)
 	}
 	for len(l.free) > 0 && l.pending.count > 0 {
 		lane := l.free[len(l.free)-1]
@@ -55,7 +61,7 @@ func (l *loop) dispatch(now time.Time) {
 		}
 		l.free = l.free[:len(l.free)-1]
 		l.running++
-		lane.next.start(l.run)
+		lane.next.start(l.run, now)
 		lane.batches <- &lane.next
 	}
 	l.stats.waiting(l.pending.count)
@@ -63,7 +69,7 @@ func (l *loop) dispatch(now time.Time) {
 
 // wait blocks until something happens, and takes in all that has happened.
 func (l *loop) wait() {
-	if at := l.pending.wake(len(l.free) > 0); at.IsZero() {
+	if at := l.pending.wake(time.Now(), len(l.free) > 0); at.IsZero() {
 		l.timer.Stop()
 	} else {
 		l.timer.Reset(time.Until(at))
@@ -90,7 +96,7 @@ func (l *loop) wait() {
 		l.drain()
 	case <-expire:
 		for len(l.pending.order) > 0 {
-			c := l.pending.order[0].head
+			c := l.pending.order[0].first()
 			l.pending.remove(c)
 			l.refuse(c, infer.ErrStopping)
 		}
@@ -113,23 +119,64 @@ func (l *loop) drain() {
 	}
 }
 
+// accept lets a call wait, or refuses it.
 func (l *loop) accept(c *call) {
-	switch {
-	case c.gone():
-		c.req.Release()
-	case !l.pending.push(c):
-		l.refuse(c, infer.ErrQueueFull)
+	if l.order != nil {
+		l.order.enter(c)
+	}
+	if c.gone() {
+		c.answer(nil, nil)
+		return
+	}
+	now := time.Now()
+	if err := l.pending.admit(c, now, l.capacity(now)); err != nil {
+		l.refuse(c, err)
+		return
+	}
+	gaveWay, err := l.pending.push(c)
+	if gaveWay != nil {
+		l.refuse(gaveWay, l.pending.retryable(gaveWay, infer.ErrOverQuota, now, l.capacity(now)))
+	}
+	if err != nil {
+		l.refuse(c, l.pending.retryable(c, err, now, l.capacity(now)))
 	}
 }
 
+// capacity is what the lanes can take at now.
+func (l *loop) capacity(now time.Time) capacity {
+	have := capacity{lanes: len(l.lanes), free: len(l.free)}
+	if have.free > 0 {
+		return have
+	}
+	for i, lane := range l.lanes {
+		left := lane.next.began.Add(l.pending.cost.cost(lane.next.rows)).Sub(now)
+		if i == 0 || left < have.until {
+			have.until = left
+		}
+	}
+	have.until = max(0, have.until)
+	return have
+}
+
 func (l *loop) refuse(c *call, err error) {
-	l.stats.failed(reasonRejected, time.Since(c.queued))
+	l.stats.refused(err, time.Since(c.queued))
 	c.answer(nil, err)
 }
 
+// freed takes in what a lane's batch cost.
 func (l *loop) freed(lane *lane) {
-	if lane.next.end() {
+	if b := &lane.next; b.end() {
 		l.running--
+		if b.took > 0 {
+			l.pending.cost.observe(b.ran, b.took)
+		}
+		for _, d := range b.bill {
+			extra := 0.0
+			if b.took > 0 {
+				extra = b.took.Seconds()*float64(d.rows)/float64(b.rows) - d.charged
+			}
+			l.pending.settle(d.level, d.account, d.calls, extra)
+		}
 	}
 	l.free = append(l.free, lane)
 }
@@ -140,7 +187,7 @@ func (l *loop) left(c *call) {
 	switch {
 	case c.class != nil:
 		l.pending.remove(c)
-		c.req.Release()
+		c.answer(nil, nil)
 	case c.batch != nil:
 		c.batch.leave(c.turn)
 	}

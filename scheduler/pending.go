@@ -1,208 +1,382 @@
 package scheduler
 
 import (
-	"container/heap"
 	"slices"
 	"time"
+
+	"galatea/infer"
 )
+
+// Level is the queue policy of a priority level, with Triton's meaning. The zero
+// value limits nothing.
+type Level struct {
+	MaxSize         int           // waiting requests; 0: no limit
+	Timeout         time.Duration // how long a request may wait; 0: for ever
+	TimeoutOverride bool          // a request may ask for a shorter Timeout
+	Delay           bool          // what has waited too long goes behind all others of its level instead of being refused
+}
 
 // policy says when waiting calls are a batch. Sizes are in rows.
 type policy struct {
 	maxRows   int           // most rows in a batch; 0: calls are never put together
 	preferred []int         // ascending; a batch of the largest one that the waiting calls can make is sent at once
 	delay     time.Duration // how long the oldest call may wait for company
-	maxCalls  int           // most waiting calls; 0: no limit
+	levels    []Level       // the first one goes first; none: a single zero one
+	ageing    time.Duration // a call of a lower level counts as one that came so much later a level; 0: it waits for all higher ones
+	weight    func(tenant string) float64
 }
 
 // pending holds the calls that wait, in classes: calls of one class may share a
 // batch. Its batching follows Triton's dynamic batcher, except that an odd shape
-// waits in a class of its own instead of closing the batch.
+// waits in a class of its own instead of closing the batch, that the tenants of a
+// level take turns, and that calls have deadlines.
 type pending struct {
 	policy
-	classes map[string]*class
-	order   []*class // those with calls
-	count   int
-	expiry  expiryHeap
+	limit    int  // rows of a batch for the present; at most maxRows
+	cost     fit  // of the batches that have run
+	arrivals rate // of rows
+	classes  map[string]*class
+	order    []*class // those with calls
+	states   []levelState
+	count    int
+	rows     int
+	moments  momentHeap
+	picker   picker
+	picked   []*call // scratch
+	chosen   []*call // scratch
+
+	flows []*flow  // unused
+	spare []*class // unused
 }
 
-// class is the calls that may share a batch, oldest first.
-type class struct {
-	key        string
-	head, tail *call
-	rows       int
+// levelState is what waits in a priority level.
+type levelState struct {
+	calls, rows int
+	ledger      *ledger
 }
 
 func newPending(p policy) *pending {
-	if len(p.preferred) == 0 && p.maxRows > 0 {
-		p.preferred = []int{p.maxRows}
+	if len(p.levels) == 0 {
+		p.levels = make([]Level, 1)
 	}
 	slices.Sort(p.preferred)
-	return &pending{policy: p, classes: map[string]*class{}}
+	q := &pending{policy: p, limit: p.maxRows, classes: map[string]*class{}}
+	for range p.levels {
+		q.states = append(q.states, levelState{ledger: newLedger(p.weight)})
+	}
+	return q
 }
 
-// push adds a call. It reports false when the queue is full.
-func (p *pending) push(c *call) bool {
-	if p.maxCalls > 0 && p.count >= p.maxCalls {
-		return false
+// push adds a call. Of a full level, the tenant who has most for its weight gives
+// way to one who has less than its share: its latest call comes back, taken out. An
+// error says that the call itself is not taken: infer.ErrQueueFull, or
+// infer.ErrOverQuota when only others may add.
+func (p *pending) push(c *call) (gaveWay *call, err error) {
+	s := &p.states[c.level]
+	if limit := p.levels[c.level].MaxSize; limit > 0 && s.calls >= limit {
+		if gaveWay, err = p.makeRoom(s, c); err != nil {
+			return nil, err
+		}
 	}
+	c.account = s.ledger.arrive(c.tenant, c.rows)
+	c.delayed = false
+	p.enter(c)
+	s.calls++
+	s.rows += c.rows
+	p.count++
+	p.rows += c.rows
+	c.moment = c.nextMoment(p.cost.cost(c.rows))
+	p.moments.add(c)
+	return gaveWay, nil
+}
+
+// enter puts the call into its class.
+func (p *pending) enter(c *call) {
 	cl := p.classes[c.key]
 	if cl == nil {
-		cl = &class{key: c.key}
+		if n := len(p.spare); n > 0 {
+			cl, p.spare = p.spare[n-1], p.spare[:n-1]
+		} else {
+			cl = &class{}
+		}
+		cl.key = c.key
 		p.classes[c.key] = cl
-	}
-	if cl.head == nil {
 		p.order = append(p.order, cl)
-		cl.head = c
-	} else {
-		cl.tail.next, c.prev = c, cl.tail
 	}
-	cl.tail = c
-	cl.rows += c.rows
-	c.class = cl
-	p.count++
-	if !c.expires.IsZero() {
-		heap.Push(&p.expiry, c)
-	}
-	return true
+	cl.add(c, p.flow)
 }
 
-// remove takes out a waiting call. A call that does not wait is left alone.
-func (p *pending) remove(c *call) {
+// exit takes the call out of its class.
+func (p *pending) exit(c *call) {
 	cl := c.class
-	if cl == nil {
-		return
+	if f := cl.cut(c); f != nil {
+		p.flows = append(p.flows, f)
 	}
-	if c.prev != nil {
-		c.prev.next = c.next
-	} else {
-		cl.head = c.next
-	}
-	if c.next != nil {
-		c.next.prev = c.prev
-	} else {
-		cl.tail = c.prev
-	}
-	c.prev, c.next, c.class = nil, nil, nil
-	cl.rows -= c.rows
-	p.count--
-	if !c.expires.IsZero() {
-		heap.Remove(&p.expiry, c.heapAt)
-	}
-	if cl.head == nil {
+	if cl.calls == 0 {
 		p.order = slices.DeleteFunc(p.order, func(o *class) bool { return o == cl })
 		delete(p.classes, cl.key)
+		p.spare = append(p.spare, cl)
 	}
 }
 
-// expired takes out one call whose time in the queue has ended by now, or returns nil.
-func (p *pending) expired(now time.Time) *call {
-	if len(p.expiry) == 0 || p.expiry[0].expires.After(now) {
-		return nil
+// flow returns one that is not used.
+func (p *pending) flow() *flow {
+	n := len(p.flows)
+	if n == 0 {
+		return &flow{}
 	}
-	c := p.expiry[0]
-	p.remove(c)
-	return c
+	f := p.flows[n-1]
+	p.flows = p.flows[:n-1]
+	return f
 }
 
-// next takes out the calls of a batch that is due at now, oldest call first, and
-// appends them to batch. Of several classes that are due, the one with the oldest
-// call goes first.
-func (p *pending) next(now time.Time, batch []*call) []*call {
-	var due *class
-	size := 0
+// makeRoom takes out a call of the level for c, or says why c has to stay out.
+func (p *pending) makeRoom(s *levelState, c *call) (*call, error) {
+	most := s.ledger.greediest()
+	if most.tenant == c.tenant {
+		if most.queued == s.calls { // nobody else is here
+			return nil, infer.ErrQueueFull
+		}
+		return nil, infer.ErrOverQuota
+	}
+	own := 0
+	if a := s.ledger.accounts[c.tenant]; a != nil {
+		own = a.queued
+	}
+	if float64(own+1)*most.weight >= float64(most.queued)*s.ledger.weightOf(c.tenant) {
+		return nil, infer.ErrQueueFull
+	}
+	latest := p.latest(c.level, most)
+	p.remove(latest)
+	return latest, nil
+}
+
+// latest returns the account's newest waiting call in the level.
+func (p *pending) latest(level int, a *account) *call {
+	var found *call
 	for _, cl := range p.order {
-		if due != nil && !cl.head.queued.Before(due.head.queued) {
+		for i := 2 * level; i < min(2*level+2, len(cl.bands)); i++ {
+			for _, f := range cl.bands[i].flows {
+				if f.account == a && (found == nil || f.tail.queued.After(found.queued)) {
+					found = f.tail
+				}
+			}
+		}
+	}
+	return found
+}
+
+// remove takes out a waiting call that will not run. A call that does not wait is left alone.
+func (p *pending) remove(c *call) {
+	if c.class == nil {
+		return
+	}
+	p.out(c)
+	p.states[c.level].ledger.drop(c.account, c.rows)
+	c.account = nil
+}
+
+func (p *pending) out(c *call) {
+	p.exit(c)
+	p.moments.drop(c)
+	s := &p.states[c.level]
+	s.calls--
+	s.rows -= c.rows
+	p.count--
+	p.rows -= c.rows
+}
+
+// expired takes out one call that has waited too long by now, or that can no longer
+// keep its deadline, and says which: infer.ErrTimeout or infer.ErrDeadline. It
+// returns nil when there is none. What a timeout only delays stays, behind the others.
+func (p *pending) expired(now time.Time) (*call, error) {
+	for len(p.moments) > 0 && !p.moments[0].moment.After(now) {
+		c := p.moments[0]
+		if timedOut := !c.expires.IsZero() && !c.expires.After(now); timedOut && p.levels[c.level].Delay {
+			p.exit(c)
+			c.delayed, c.expires = true, time.Time{}
+			p.enter(c)
+			c.moment = c.nextMoment(p.cost.cost(c.rows))
+			p.moments.fix(c)
+			continue
+		} else if timedOut {
+			p.remove(c)
+			return c, infer.ErrTimeout
+		}
+		if c.moment = c.nextMoment(p.cost.cost(c.rows)); c.moment.After(now) { // it costs less than was thought
+			p.moments.fix(c)
 			continue
 		}
-		if n, ok := p.due(cl, now); ok {
-			due, size = cl, n
+		p.remove(c)
+		return c, infer.ErrDeadline
+	}
+	return nil, nil
+}
+
+// candidate is the batch that a class would send: its first calls in p.picked.
+type candidate struct {
+	calls, rows int
+	preferred   int       // how many of the calls make the largest preferred size exactly; 0: none do
+	full        bool      // nothing can join
+	tightest    time.Time // the earliest deadline; zero: none
+}
+
+// candidate picks a class's batch. When rival is given, nothing is picked unless the
+// class's first call goes before it. The first call always fits: a request larger
+// than a batch may be is refused before it waits.
+//
+// A call that would miss its deadline is passed over, and none may join that would
+// make another miss its own. So that batches do not shrink under overload, where
+// those at the front are always late, a call that has waited for most of its time is
+// passed over when a batch of all that could run would be too late for it.
+func (p *pending) candidate(cl *class, rival *call, now time.Time) candidate {
+	whole := p.cost.cost(min(p.limit, cl.rows))
+	k, passed := p.pick(cl, rival, now, whole)
+	if k.calls == 0 && passed {
+		k, _ = p.pick(cl, rival, now, 0)
+	}
+	return k
+}
+
+// pick is candidate's one attempt; passed says that calls were passed over for the
+// sake of the whole batch, which takes the given time.
+func (p *pending) pick(cl *class, rival *call, now time.Time, whole time.Duration) (k candidate, passed bool) {
+	largest := 0
+	p.picked = p.picked[:0]
+	p.picker.start(cl, p.rowCost(), p.ageing)
+	for c := p.picker.peek(); c != nil; c = p.picker.peek() {
+		worn := c.worn(now) && now.Add(whole).After(c.deadline)
+		switch {
+		case worn || p.misses(c, now):
+			passed = passed || worn
+			p.picker.pass()
+			continue
+		case k.calls == 0 && rival != nil && !p.before(c, rival):
+			return k, false
+		}
+		rows, tightest := k.rows+c.rows, earlier(k.tightest, c.deadline)
+		if k.calls > 0 && (rows > p.limit || !tightest.IsZero() && now.Add(p.cost.cost(rows)).After(tightest)) {
+			k.full = true
+			break
+		}
+		k.calls, k.rows, k.tightest = k.calls+1, rows, tightest
+		p.picked = append(p.picked, c)
+		p.picker.pick()
+		if _, ok := slices.BinarySearch(p.preferred, rows); ok && rows > largest {
+			largest, k.preferred = rows, k.calls
 		}
 	}
-	for range size {
-		c := due.head
-		p.remove(c)
+	return k, passed
+}
+
+// misses reports whether the call, if it ran now and alone, would be late.
+func (p *pending) misses(c *call, now time.Time) bool {
+	return !c.deadline.IsZero() && !c.sure && now.Add(p.cost.cost(c.rows)).After(c.deadline)
+}
+
+// rowCost is what a row of a full batch costs, in seconds; something while that is not known.
+func (p *pending) rowCost() float64 {
+	if rows := max(1, p.limit); p.cost.known() {
+		return p.cost.seconds(rows) / float64(rows)
+	}
+	return 1e-3
+}
+
+// before says which of two calls of different classes goes first: the higher level,
+// then the tenant that has used less, then the earlier deadline.
+func (p *pending) before(a, b *call) bool {
+	switch {
+	case p.ageing > 0:
+		if at, bt := a.aged(p.ageing), b.aged(p.ageing); !at.Equal(bt) {
+			return at.Before(bt)
+		}
+	case bandOf(a) != bandOf(b):
+		return bandOf(a) < bandOf(b)
+	}
+	if a.account != b.account && a.level == b.level && a.account.used != b.account.used {
+		return a.account.used < b.account.used
+	}
+	return a.target().Before(b.target())
+}
+
+// due says how many of the candidate's calls are to be sent at now; 0 is none yet.
+func (p *pending) due(cl *class, k candidate, now time.Time) int {
+	switch {
+	case k.calls == 0 || p.limit == 0:
+		return k.calls
+	case k.preferred > 0:
+		return k.preferred
+	case k.full || k.rows >= p.limit || len(p.preferred) > 0 && k.rows > p.preferred[len(p.preferred)-1]:
+		return k.calls
+	case !now.Before(p.dueAt(cl, k)):
+		return k.calls
+	default:
+		return 0
+	}
+}
+
+// dueAt is when the candidate goes even if nothing joins: when the oldest call has
+// waited for its delay, or while a deadline leaves time for two such runs.
+func (p *pending) dueAt(cl *class, k candidate) time.Time {
+	at := cl.oldest().Add(p.delay)
+	if !k.tightest.IsZero() {
+		at = earlier(at, k.tightest.Add(-2*p.cost.cost(k.rows)))
+	}
+	return at
+}
+
+// next takes out the calls of a batch that is due at now and appends them to batch.
+// Of several classes that are due, the one whose first call goes first is taken. The
+// tenants are charged, and settle ends that.
+func (p *pending) next(now time.Time, batch []*call) []*call {
+	p.chosen = p.chosen[:0]
+	var first *call
+	for _, cl := range p.order {
+		k := p.candidate(cl, first, now)
+		if n := p.due(cl, k, now); n > 0 {
+			p.picked, p.chosen = p.chosen, p.picked[:n]
+			first = p.chosen[0]
+		}
+	}
+	for _, c := range p.chosen {
+		p.out(c)
+		c.charged = p.rowCost() * float64(c.rows)
+		p.states[c.level].ledger.take(c.account, c.rows, c.charged)
 		batch = append(batch, c)
 	}
+	clear(p.chosen)
+	clear(p.picked)
 	return batch
 }
 
-// due says how many of a class's calls are to be sent at now, if any are.
-func (p *pending) due(cl *class, now time.Time) (calls int, ok bool) {
-	if p.maxRows == 0 {
-		return 1, true
-	}
-	fit, preferred, rows := p.fit(cl)
-	switch {
-	case preferred > 0:
-		return preferred, true
-	case cl.rows > rows: // the next call would not fit
-		return fit, true
-	case rows > p.preferred[len(p.preferred)-1]:
-		return fit, true
-	case !now.Before(cl.head.queued.Add(p.delay)):
-		return fit, true
-	default:
-		return 0, false
-	}
-}
-
-// fit returns how many of the class's oldest calls fit into a batch, how many of
-// them make the largest preferred size exactly (0: none does), and the rows of
-// those that fit. The oldest call always fits: a request larger than a batch may
-// be is refused before it waits.
-func (p *pending) fit(cl *class) (calls, preferred, rows int) {
-	largest := 0
-	for c := cl.head; c != nil && (calls == 0 || rows+c.rows <= p.maxRows); c = c.next {
-		calls++
-		rows += c.rows
-		if _, ok := slices.BinarySearch(p.preferred, rows); ok && rows > largest {
-			largest, preferred = rows, calls
-		}
-	}
-	return calls, preferred, rows
+// settle ends calls of a level that next took out, with what they cost beyond what they were charged.
+func (p *pending) settle(level int, a *account, calls int, seconds float64) {
+	p.states[level].ledger.settle(a, calls, seconds)
 }
 
 // wake returns when something happens without a new call: a batch becomes due,
-// which matters only while a lane is idle, or a call expires. It returns the zero
-// time for never.
-func (p *pending) wake(idle bool) time.Time {
+// which matters only while a lane is idle, or a call has waited too long. It returns
+// the zero time for never.
+func (p *pending) wake(now time.Time, idle bool) time.Time {
 	var at time.Time
-	if len(p.expiry) > 0 {
-		at = p.expiry[0].expires
+	if len(p.moments) > 0 {
+		at = p.moments[0].moment
 	}
 	if !idle {
 		return at
 	}
 	for _, cl := range p.order {
-		if due := cl.head.queued.Add(p.delay); at.IsZero() || due.Before(at) {
-			at = due
+		if k := p.candidate(cl, nil, now); k.calls > 0 {
+			at = earlier(at, p.dueAt(cl, k))
 		}
 	}
 	return at
 }
 
-// expiryHeap orders the calls that may expire, the next one first.
-type expiryHeap []*call
-
-func (h expiryHeap) Len() int           { return len(h) }
-func (h expiryHeap) Less(i, j int) bool { return h[i].expires.Before(h[j].expires) }
-func (h expiryHeap) Swap(i, j int) {
-	h[i], h[j] = h[j], h[i]
-	h[i].heapAt, h[j].heapAt = i, j
-}
-
-// Push is for container/heap.
-func (h *expiryHeap) Push(x any) {
-	c := x.(*call)
-	c.heapAt = len(*h)
-	*h = append(*h, c)
-}
-
-// Pop is for container/heap.
-func (h *expiryHeap) Pop() any {
-	old := *h
-	c := old[len(old)-1]
-	old[len(old)-1] = nil
-	*h = old[:len(old)-1]
-	return c
+// earlier returns the earlier of two times; zero is never.
+func earlier(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
 }

@@ -22,12 +22,17 @@ type Options struct {
 	ID        infer.ID         // stamped on every response
 	Signature tensor.Signature // what requests were checked against
 
-	MaxBatchSize         int           // rows; 0: one request a run
-	PreferredBatchSizes  []int         // rows; none: MaxBatchSize
-	MaxQueueDelay        time.Duration // how long the oldest request may wait for company
-	MaxQueueSize         int           // waiting requests; 0: no limit
-	DefaultTimeout       time.Duration // how long a request may wait; 0: for ever
-	AllowTimeoutOverride bool          // a request may ask for a shorter DefaultTimeout
+	MaxBatchSize        int           // rows; 0: one request a run
+	PreferredBatchSizes []int         // rows; none: MaxBatchSize
+	MaxQueueDelay       time.Duration // how long the oldest request may wait for company
+	PreserveOrdering    bool          // answers go out in the order in which the requests came
+
+	Levels         []Level       // of priority, the highest first; none: a single one without limits
+	DefaultLevel   int           // number, from 1 up, of the level of requests that name none that there is; 0 is 1
+	PriorityAgeing time.Duration // a request counts as one of the highest level that came so much later for each level below; 0: it waits for all of the higher levels
+	RequestTimeout time.Duration // from a request's arrival to its deadline, unless its own is earlier; 0: none
+	// Weight is a tenant's share of the instances, in relation to the others'; nil: all are equal. It is called from one goroutine.
+	Weight func(tenant string) float64
 
 	Instances int // lanes; 0 is 1
 	Log       *slog.Logger
@@ -63,6 +68,10 @@ const inBuffer = 256
 // When one cannot be made, those made are closed and the error is returned.
 func Start(ctx context.Context, lanes func(ctx context.Context, i int) (backend.Instance, error), o Options) (*Queue, error) {
 	o.Instances = max(1, o.Instances)
+	if len(o.Levels) == 0 {
+		o.Levels = make([]Level, 1)
+	}
+	o.DefaultLevel = max(1, o.DefaultLevel)
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
@@ -105,17 +114,20 @@ func varies(s tensor.Signature) bool {
 
 // Infer waits for the request's turn and returns its answer. The request must have
 // passed the signature check: its inputs in the signature's order, its Rows set.
-// Errors: infer.ErrQueueFull, ErrTimeout, ErrStopping, ErrExecution, ErrInstanceLost
-// (wrapped), or ctx's error, at once when ctx ends.
+// Errors: infer.ErrQueueFull, ErrOverQuota, ErrOverloaded (in an *infer.RetryError
+// where it is known when to try again), ErrTimeout, ErrDeadline, ErrStopping,
+// ErrExecution, ErrInstanceLost (wrapped), or ctx's error, at once when ctx ends.
 func (q *Queue) Infer(ctx context.Context, req *infer.Request) (*infer.Response, error) {
 	c := q.newCall(ctx, req)
 	if q.keyed && q.o.MaxBatchSize > 0 {
 		c.key = classKey(req.Inputs)
 	}
 	c.queued = time.Now()
-	if timeout := q.timeout(req); timeout > 0 {
+	c.level = q.level(req)
+	if timeout := timeout(q.o.Levels[c.level], req); timeout > 0 {
 		c.expires = c.queued.Add(timeout)
 	}
+	c.deadline = q.deadline(c)
 	select {
 	case q.in <- c:
 	case <-q.closed:
@@ -123,45 +135,79 @@ func (q *Queue) Infer(ctx context.Context, req *infer.Request) (*infer.Response,
 	case <-ctx.Done():
 		return q.refused(c, context.Cause(ctx))
 	}
-	over := false
+	gone := false
+	late := c.startTimer()
 	select {
 	case r := <-c.reply:
-		q.recycle(c)
-		return r.resp, r.err
+		return q.got(c, r)
 	case <-ctx.Done():
+	case <-late:
 	case <-q.done:
-		over = true
+		gone = true
 	}
 	if !c.leave() {
-		r := <-c.reply
-		q.recycle(c)
-		return r.resp, r.err
+		return q.got(c, <-c.reply)
 	}
-	if over { // handed over just as the loop ended, which answers all that it sees
+	if gone { // handed over just as the loop ended, which answers all that it sees
 		return q.refused(c, infer.ErrStopping)
 	}
+	c.stopTimer()
+	queued := c.queued
 	select {
 	case q.leaves <- c:
 	case <-q.done:
 	}
-	q.stats.failed(reasonCanceled, time.Since(c.queued))
-	return nil, context.Cause(ctx)
+	if err := context.Cause(ctx); err != nil {
+		q.stats.failed(reasonCanceled, time.Since(queued))
+		return nil, err
+	}
+	q.stats.refused(infer.ErrDeadline, time.Since(queued))
+	return nil, infer.ErrDeadline
+}
+
+// got ends a call that was answered.
+func (q *Queue) got(c *call, r reply) (*infer.Response, error) {
+	c.stopTimer()
+	q.recycle(c)
+	return r.resp, r.err
 }
 
 // refused ends a call that the loop never saw.
 func (q *Queue) refused(c *call, err error) (*infer.Response, error) {
+	c.stopTimer()
 	c.req.Release()
 	q.recycle(c)
 	return nil, err
 }
 
+// level is the place of the request's priority level; by Triton's rule, a number
+// that no level has means the default one.
+func (q *Queue) level(req *infer.Request) int {
+	if p := req.Priority; p >= 1 && p <= uint64(len(q.o.Levels)) {
+		return int(p) - 1
+	}
+	return q.o.DefaultLevel - 1
+}
+
 // timeout is how long the request may wait, by Triton's rule: its own wish counts
-// only when the model allows it and it is the shorter one.
-func (q *Queue) timeout(req *infer.Request) time.Duration {
-	if q.o.AllowTimeoutOverride && req.Timeout > 0 && req.Timeout < q.o.DefaultTimeout {
+// only when the level allows it and it is the shorter one.
+func timeout(l Level, req *infer.Request) time.Duration {
+	if l.TimeoutOverride && req.Timeout > 0 && req.Timeout < l.Timeout {
 		return req.Timeout
 	}
-	return q.o.DefaultTimeout
+	return l.Timeout
+}
+
+// deadline is the earlier one of the request's own and the model's.
+func (q *Queue) deadline(c *call) time.Time {
+	if q.o.RequestTimeout <= 0 {
+		return c.req.Deadline
+	}
+	from := c.req.Received
+	if from.IsZero() {
+		from = c.queued
+	}
+	return earlier(c.req.Deadline, from.Add(q.o.RequestTimeout))
 }
 
 // Close refuses new calls, lets the waiting ones run until ctx ends and refuses

@@ -236,7 +236,7 @@ func TestLostInstanceIsMadeAnew(t *testing.T) {
 
 func TestQueueIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		q := start(t, &fake.Backend{Delay: func(int) time.Duration { return time.Second }}, scheduler.Options{MaxBatchSize: 1, MaxQueueSize: 2})
+		q := start(t, &fake.Backend{Delay: func(int) time.Duration { return time.Second }}, scheduler.Options{MaxBatchSize: 1, Levels: []scheduler.Level{{MaxSize: 2}}})
 		var wg sync.WaitGroup
 		var full int
 		var mu sync.Mutex
@@ -263,7 +263,7 @@ func TestQueueIsBounded(t *testing.T) {
 func TestExpiredRequestIsAnsweredOnTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		q := start(t, &fake.Backend{Delay: func(int) time.Duration { return time.Second }},
-			scheduler.Options{MaxBatchSize: 1, DefaultTimeout: 20 * time.Millisecond, AllowTimeoutOverride: true})
+			scheduler.Options{MaxBatchSize: 1, Levels: []scheduler.Level{{Timeout: 20 * time.Millisecond, TimeoutOverride: true}}})
 		var wg sync.WaitGroup
 		wg.Go(func() { _ = ask(t.Context(), t, q, 1, 1) })
 		synctest.Wait()
@@ -286,7 +286,7 @@ func TestExpiredRequestIsAnsweredOnTime(t *testing.T) {
 
 func TestCallerWhoLeavesFreesItsPlace(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		q := start(t, &fake.Backend{Delay: func(int) time.Duration { return time.Second }}, scheduler.Options{MaxBatchSize: 1, MaxQueueSize: 1})
+		q := start(t, &fake.Backend{Delay: func(int) time.Duration { return time.Second }}, scheduler.Options{MaxBatchSize: 1, Levels: []scheduler.Level{{MaxSize: 1}}})
 		var wg sync.WaitGroup
 		wg.Go(func() { _ = ask(t.Context(), t, q, 1, 1) })
 		synctest.Wait()

@@ -47,12 +47,28 @@ func (s *stats) busy(lane int, since time.Time) {
 func (s *stats) failed(reason string, after time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.addFailureLocked(reason, after)
+}
+
+func (s *stats) addFailureLocked(reason string, after time.Duration) {
 	if s.s.Failure == nil {
 		s.s.Failure = map[string]infer.Duration{}
 	}
 	d := s.s.Failure[reason]
 	d.Add(after)
 	s.s.Failure[reason] = d
+}
+
+// refused records a request that the queue did not let run.
+func (s *stats) refused(err error, after time.Duration) {
+	cause := infer.RefusalCause(err)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.s.Refused == nil {
+		s.s.Refused = map[string]uint64{}
+	}
+	s.s.Refused[cause]++
+	s.addFailureLocked(reasonRejected, after)
 }
 
 // ran records a batch that succeeded.
@@ -94,6 +110,7 @@ func (q *Queue) Stats() infer.Stats {
 	defer q.stats.mu.Unlock()
 	s := q.stats.s
 	s.Failure = maps.Clone(s.Failure)
+	s.Refused = maps.Clone(s.Refused)
 	s.Batches = maps.Clone(s.Batches)
 	s.Lanes = append(make([]infer.LaneStats, 0, len(q.lanes)), s.Lanes...)
 	for len(s.Lanes) < len(q.lanes) {

@@ -194,9 +194,18 @@ func (l *Loader) start(ctx context.Context, d repository.Desired, m backend.Mode
 	return scheduler.Start(ctx, lanes, scheduler.Options{
 		Name: fmt.Sprintf("%s/%d", d.Name, d.Version), ID: infer.ID{Name: d.Name, Version: d.Version, Digest: d.Digest},
 		Signature: r.Signature, MaxBatchSize: r.MaxBatchSize, PreferredBatchSizes: r.PreferredBatchSizes, MaxQueueDelay: r.MaxQueueDelay,
-		MaxQueueSize: r.Queue.MaxSize, DefaultTimeout: r.Queue.Timeout, AllowTimeoutOverride: r.Queue.TimeoutOverride,
+		PreserveOrdering: r.Queue.PreserveOrdering, Levels: levels(r.Queue.Levels), DefaultLevel: r.Queue.DefaultLevel,
+		PriorityAgeing: r.Queue.Ageing, RequestTimeout: r.RequestTimeout,
 		Instances: len(devices), Log: l.Log, Tracer: l.Tracer,
 	})
+}
+
+func levels(from []config.Level) []scheduler.Level {
+	var to []scheduler.Level
+	for _, l := range from {
+		to = append(to, scheduler.Level(l))
+	}
+	return to
 }
 
 // servable is a loaded version.

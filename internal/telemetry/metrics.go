@@ -96,6 +96,9 @@ func model(out chan<- prometheus.Metric, info repository.Info) {
 	for _, reason := range []string{"REJECTED", "CANCELED", "BACKEND", "OTHER"} {
 		l.with("reason", reason).counter(out, "nv_inference_request_failure", "Number of failed inference requests, all batch sizes", float64(s.Failure[reason].Count))
 	}
+	for _, cause := range infer.RefusalCauses() {
+		l.with("cause", cause).counter(out, "galatea_request_refused_total", "Number of requests that the queue refused, by cause", float64(s.Refused[cause]))
+	}
 	l.counter(out, "nv_inference_count", "Number of inferences performed (does not include cached requests)", float64(s.Rows))
 	l.counter(out, "nv_inference_exec_count", "Number of model executions performed (does not include cached requests)", float64(s.Executions))
 	for _, d := range []struct {

@@ -92,6 +92,7 @@ func TestMetricsAreRightAfterKnownTraffic(t *testing.T) {
 		`nv_inference_request_failure{model="lookup",reason="CANCELED",version="1"}`:                           0,
 		`nv_inference_request_failure{model="lookup",reason="OTHER",version="1"}`:                              0,
 		`nv_inference_request_failure{_team="vision",_tier="gold",model="scale",reason="BACKEND",version="3"}`: 0,
+		`galatea_request_refused_total{cause="overloaded",model="lookup",version="1"}`:                         0,
 		"nv_inference_count" + scale + "}":                                                                     7,
 		"nv_inference_exec_count" + scale + "}":                                                                4,
 		"nv_inference_count" + lookup + "}":                                                                    0,

@@ -1,0 +1,67 @@
+package scheduler
+
+import "time"
+
+// fit estimates what a batch costs: time = perRow*rows + fixed, by weighted least
+// squares over the batches seen. A batch counts for half after halfLife more. It is
+// pure; the zero value knows nothing.
+type fit struct {
+	samples int // seen, at most fitKnown
+	// Sums over the batches, each times its weight: 1, rows, seconds, rows*rows, rows*seconds.
+	w, x, y, xx, xy float64
+	perRow, fixed   float64 // seconds
+}
+
+const (
+	fitKnown = 8     // batches before the fit is believed
+	fitDecay = 0.978 // half weight after 31 batches
+	// A batch that took longer than fitOutlier times what was expected counts as if it
+	// took that: something else had the processor. A lasting change still gets through.
+	fitOutlier = 3
+)
+
+// observe takes in a batch that has run.
+func (f *fit) observe(rows int, took time.Duration) {
+	x, y := float64(rows), took.Seconds()
+	if f.known() {
+		y = min(y, fitOutlier*f.seconds(rows))
+	}
+	f.samples = min(f.samples+1, fitKnown)
+	f.w = f.w*fitDecay + 1
+	f.x = f.x*fitDecay + x
+	f.y = f.y*fitDecay + y
+	f.xx = f.xx*fitDecay + x*x
+	f.xy = f.xy*fitDecay + x*y
+	f.solve()
+}
+
+// solve finds the line. Neither part of the cost can be negative; where the batches
+// are too much alike to tell the two apart, all of the cost is taken to be the rows'.
+func (f *fit) solve() {
+	meanX, meanY := f.x/f.w, f.y/f.w
+	variance := f.xx/f.w - meanX*meanX
+	f.perRow, f.fixed = meanY/meanX, 0
+	if variance <= 1e-3*meanX*meanX {
+		return
+	}
+	slope := (f.xy/f.w - meanX*meanY) / variance
+	switch intercept := meanY - slope*meanX; {
+	case slope < 0:
+		f.perRow, f.fixed = 0, meanY
+	case intercept > 0:
+		f.perRow, f.fixed = slope, intercept
+	}
+}
+
+// known reports whether enough was seen for the fit to be believed.
+func (f *fit) known() bool { return f.samples >= fitKnown }
+
+func (f *fit) seconds(rows int) float64 { return f.perRow*float64(rows) + f.fixed }
+
+// cost is the time that a batch of the rows takes; 0 while it is not known.
+func (f *fit) cost(rows int) time.Duration {
+	if !f.known() {
+		return 0
+	}
+	return time.Duration(f.seconds(rows) * float64(time.Second))
+}
