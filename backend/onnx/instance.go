@@ -6,7 +6,6 @@ package onnx
 
 extern OrtStatus *CreateRunOptions(OrtRunOptions **o);
 extern void ReleaseRunOptions(OrtRunOptions *o);
-extern OrtStatus *RunOptionsSetTerminate(OrtRunOptions *o);
 extern OrtStatus *RunOptionsUnsetTerminate(OrtRunOptions *o);
 extern OrtStatus *AddRunConfigEntry(OrtRunOptions *o, char *key, char *value);
 */
@@ -38,6 +37,7 @@ type instance struct {
 	buffers []buffer // one for each input of the signature
 	pinner  runtime.Pinner
 	pending int // outputs of the last run that hold the runtime's memory
+	stopper stopper
 
 	batch   backend.Batch
 	present []int // signature index of each of the batch's inputs
@@ -90,6 +90,7 @@ func cArray[T any](n int) []T {
 }
 
 func (in *instance) Close() error {
+	in.stopper.release()
 	in.releaseOutputs()
 	if in.inputs != nil {
 		C.free(unsafe.Pointer(&in.inputs[0]))
@@ -242,19 +243,20 @@ func (in *instance) place(at int, t *tensor.Tensor) unsafe.Pointer {
 // runTerminable runs the session; the end of ctx sets the runtime's terminate flag,
 // which it looks at between the graph's nodes.
 func (in *instance) runTerminable(ctx context.Context, inputs, outputs int) error {
-	terminated := make(chan struct{})
-	stop := context.AfterFunc(ctx, func() {
-		_ = check(C.RunOptionsSetTerminate(in.options))
-		close(terminated)
-	})
-	status := C.galatea_run(in.session, in.options, in.model.runtime.memory,
-		&in.inputs[0], C.size_t(inputs), &in.outputs[0], C.size_t(outputs))
-	stopped := !stop()
+	var status *C.OrtStatus
+	ready := in.stopper.begin(ctx, in.options)
+	if ready {
+		status = C.galatea_run(in.session, in.options, in.model.runtime.memory,
+			&in.inputs[0], C.size_t(inputs), &in.outputs[0], C.size_t(outputs))
+	}
+	stopped := in.stopper.end()
 	if stopped {
-		<-terminated
 		if err := check(C.RunOptionsUnsetTerminate(in.options)); err != nil {
 			return fmt.Errorf("%w: %w", infer.ErrInstanceLost, err)
 		}
+	}
+	if !ready {
+		return context.Cause(ctx)
 	}
 	err := check(status)
 	switch {
