@@ -132,3 +132,18 @@ func TestFloodOfOneTenantDoesNotHurtAnother(t *testing.T) {
 		}
 	}
 }
+
+func TestAutoKeepsItsAim(t *testing.T) {
+	const aim = 150 * time.Millisecond
+	for _, load := range []float64{0.1, 0.4, 0.7} {
+		synctest.Test(t, func(t *testing.T) {
+			q := loaded(t, scheduler.Options{AimP99: aim})
+			all := arrivals(t, q, 1, load*capacity, 30*time.Second, func() *infer.Request { return request(1, 1) })
+			n, p99 := answered(all)
+			t.Logf("at %.1f of the capacity: p99 %v", load, p99)
+			if n != len(all) || p99 > aim {
+				t.Errorf("%d of %d answered, p99 %v, want %v", n, len(all), p99, aim)
+			}
+		})
+	}
+}

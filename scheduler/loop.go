@@ -15,7 +15,7 @@ func (q *Queue) loop() {
 		Queue: q,
 		pending: newPending(policy{
 			maxRows: q.o.MaxBatchSize, preferred: slices.Clone(q.o.PreferredBatchSizes), delay: q.o.MaxQueueDelay,
-			levels: q.o.Levels, ageing: q.o.PriorityAgeing, weight: q.o.Weight,
+			levels: q.o.Levels, ageing: q.o.PriorityAgeing, weight: q.o.Weight, aim: q.o.AimP99,
 		}),
 		timer: time.NewTimer(time.Hour),
 	}
@@ -53,6 +53,7 @@ func (l *loop) dispatch(now time.Time) {
 	for c, err := l.pending.expired(now); c != nil; c, err = l.pending.expired(now) {
 		l.refuse(c, err)
 	}
+	l.pending.tune(now, len(l.lanes))
 	for len(l.free) > 0 && l.pending.count > 0 {
 		lane := l.free[len(l.free)-1]
 		lane.next.calls = l.pending.next(now, lane.next.calls[:0])

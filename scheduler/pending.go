@@ -24,6 +24,7 @@ type policy struct {
 	levels    []Level       // the first one goes first; none: a single zero one
 	ageing    time.Duration // a call of a lower level counts as one that came so much later a level; 0: it waits for all higher ones
 	weight    func(tenant string) float64
+	aim       time.Duration // 99th percentile that tune chooses batches for; 0: they are as above
 }
 
 // pending holds the calls that wait, in classes: calls of one class may share a
@@ -33,6 +34,7 @@ type policy struct {
 type pending struct {
 	policy
 	limit    int  // rows of a batch for the present; at most maxRows
+	enough   int  // rows that are not held back for more; 0: the delay alone counts
 	cost     fit  // of the batches that have run
 	arrivals rate // of rows
 	classes  map[string]*class
@@ -306,7 +308,7 @@ func (p *pending) due(cl *class, k candidate, now time.Time) int {
 		return k.calls
 	case k.preferred > 0:
 		return k.preferred
-	case k.full || k.rows >= p.limit || len(p.preferred) > 0 && k.rows > p.preferred[len(p.preferred)-1]:
+	case k.full || k.rows >= p.limit || p.enough > 0 && k.rows >= p.enough || len(p.preferred) > 0 && k.rows > p.preferred[len(p.preferred)-1]:
 		return k.calls
 	case !now.Before(p.dueAt(cl, k)):
 		return k.calls

@@ -329,6 +329,47 @@ func TestAdmission(t *testing.T) {
 	}
 }
 
+func TestTuning(t *testing.T) {
+	for _, tt := range []struct {
+		name      string
+		aim       time.Duration
+		perSecond int // rows
+		lanes     int
+		limit     int
+		enough    int
+		delay     time.Duration // at least
+	}{
+		// A batch costs 1 ms a row and 1 ms more.
+		{"two runs of the largest batch take nine tenths of the aim", 20 * time.Millisecond, 10, 1, 8, 1, 0},
+		{"an aim that no batch can keep -> single rows", time.Millisecond, 10, 1, 1, 1, 0},
+		{"a wide aim -> as many as there may be", time.Second, 10, 1, 16, 1, 0},
+		{"rows come slowly -> nothing waits", 20 * time.Millisecond, 100, 1, 8, 1, 0},
+		{"single rows would be too slow -> it waits for as many as are fast enough", 20 * time.Millisecond, 700, 1, 8, 4, time.Millisecond},
+		{"two lanes can run them as they come", 20 * time.Millisecond, 700, 2, 8, 1, 0},
+		{"more than can be run -> it waits for full batches", 20 * time.Millisecond, 2000, 1, 8, 8, time.Millisecond},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			p := costing(newPending(policy{maxRows: 16, aim: tt.aim}))
+			now := at(0)
+			for range 5 * tt.perSecond {
+				now = now.Add(time.Second / time.Duration(tt.perSecond))
+				p.arrivals.arrive(now, 1)
+			}
+			p.tune(now, tt.lanes)
+			if p.limit != tt.limit || p.enough != tt.enough || p.delay < tt.delay || tt.delay == 0 && p.delay != 0 || p.delay > tt.aim {
+				t.Errorf("batches of %d rows, %d are enough, waits %v", p.limit, p.enough, p.delay)
+			}
+		})
+	}
+}
+
+func TestTuningLetsAllBeUntilCostsAreKnown(t *testing.T) {
+	p := newPending(policy{maxRows: 16, aim: time.Microsecond})
+	if p.tune(at(0), 1); p.limit != 16 || p.delay != 0 {
+		t.Errorf("batches of %d rows, waits %v", p.limit, p.delay)
+	}
+}
+
 // FuzzPending drives pending through any history and demands that no call is lost
 // or comes out twice, that batches keep order, levels and sizes, that nothing that
 // has waited too long stays, and that nothing is left behind.

@@ -25,6 +25,7 @@ type Options struct {
 	MaxBatchSize        int           // rows; 0: one request a run
 	PreferredBatchSizes []int         // rows; none: MaxBatchSize
 	MaxQueueDelay       time.Duration // how long the oldest request may wait for company
+	AimP99              time.Duration // batches and waits are chosen for this 99th percentile, in place of the two above; 0: they are as given
 	PreserveOrdering    bool          // answers go out in the order in which the requests came
 
 	Levels         []Level       // of priority, the highest first; none: a single one without limits

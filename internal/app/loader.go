@@ -195,7 +195,7 @@ func (l *Loader) start(ctx context.Context, d repository.Desired, m backend.Mode
 		Name: fmt.Sprintf("%s/%d", d.Name, d.Version), ID: infer.ID{Name: d.Name, Version: d.Version, Digest: d.Digest},
 		Signature: r.Signature, MaxBatchSize: r.MaxBatchSize, PreferredBatchSizes: r.PreferredBatchSizes, MaxQueueDelay: r.MaxQueueDelay,
 		PreserveOrdering: r.Queue.PreserveOrdering, Levels: levels(r.Queue.Levels), DefaultLevel: r.Queue.DefaultLevel,
-		PriorityAgeing: r.Queue.Ageing, RequestTimeout: r.RequestTimeout,
+		PriorityAgeing: r.Queue.Ageing, RequestTimeout: r.RequestTimeout, AimP99: r.Queue.AimP99,
 		Instances: len(devices), Log: l.Log, Tracer: l.Tracer,
 	})
 }
