@@ -107,6 +107,7 @@ func BenchmarkGather(b *testing.B) {
 	calls := make([]*call, benchRows)
 	for i := range calls {
 		calls[i] = &call{req: benchRequest(), rows: 1}
+		calls[i].inputs = calls[i].req.Inputs
 	}
 	b.Run("gather", func(b *testing.B) {
 		b.SetBytes(benchRows * benchRow[0] * 4)

@@ -16,9 +16,12 @@ type call struct {
 	// ctx is the request's own, carried for its trace; the queue waits on it in Infer only.
 	ctx     context.Context //nolint:containedctx // a queued call is the one place where a context outlives its function
 	req     *infer.Request
+	inputs  []tensor.Tensor // the request's, with what the queue adds
 	rows    int
 	key     string
-	level   int // priority, 0 is the highest
+	length  int64 // of its inputs, where they are padded
+	bucket  int64 // the length to pad to in a batch; 0: none
+	level   int   // priority, 0 is the highest
 	tenant  string
 	queued  time.Time
 	expires time.Time // end of its time in the queue; zero: never
@@ -66,7 +69,7 @@ func (q *Queue) newCall(ctx context.Context, req *infer.Request) *call {
 	if c == nil {
 		c = &call{reply: make(chan reply, 1)}
 	}
-	c.ctx, c.req, c.rows, c.tenant = ctx, req, max(1, req.Rows), req.Tenant
+	c.ctx, c.req, c.inputs, c.rows, c.tenant = ctx, req, req.Inputs, max(1, req.Rows), req.Tenant
 	req.Retain()
 	return c
 }
@@ -105,12 +108,22 @@ func (c *call) leave() bool { return c.state.CompareAndSwap(waiting, left) }
 func (c *call) gone() bool { return c.state.Load() == left }
 
 // classKey names the requests that may share a batch: the same inputs with the same
-// shapes past the batch axis.
-func classKey(inputs []tensor.Tensor) string {
+// shapes past the batch axis, padded where they are. pad may be nil.
+func (c *call) classKey(s tensor.Signature, pad *padder) string {
 	b := make([]byte, 0, 64)
-	for _, t := range inputs {
+	for _, t := range c.inputs {
 		b = append(b, t.Name...)
-		for _, d := range t.Shape[min(1, len(t.Shape)):] {
+		padded := 0
+		if c.bucket > 0 {
+			padded = pad.axes[s.Input(t.Name)]
+		}
+		for i, d := range t.Shape {
+			switch {
+			case i == 0:
+				continue
+			case i == padded:
+				d = c.bucket
+			}
 			b = strconv.AppendInt(append(b, ','), d, 10)
 		}
 		b = append(b, ';')

@@ -26,6 +26,8 @@ type lane struct {
 
 	inputs []tensor.Tensor // scratch: the batched inputs
 	rows   []tensor.Scatterer
+	bucket int64   // length that the batch's inputs are padded to; 0: they are not
+	pieces []piece // scratch: of a response's outputs
 }
 
 // batch is what a lane runs. The loop fills it while the lane is idle.

@@ -35,6 +35,10 @@ type Options struct {
 	// Weight is a tenant's share of the instances, in relation to the others'; nil: all are equal. It is called from one goroutine.
 	Weight func(tenant string) float64
 
+	// Padding lets requests of different lengths share a batch; nil: only those of the
+	// same shapes do. Each input that it names has one dynamic dimension past the batch's.
+	Padding *Padding
+
 	Instances int // lanes; 0 is 1
 	Log       *slog.Logger
 	Tracer    trace.Tracer
@@ -44,6 +48,7 @@ type Options struct {
 type Queue struct {
 	o      Options
 	keyed  bool // requests differ in more than their rows
+	pad    *padder
 	lanes  []*lane
 	stats  stats
 	calls  sync.Pool // *call; a caller who has got its answer gives it back
@@ -84,6 +89,9 @@ func Start(ctx context.Context, lanes func(ctx context.Context, i int) (backend.
 		in: make(chan *call, inBuffer), leaves: make(chan *call), idle: make(chan *lane, o.Instances),
 		closed: make(chan struct{}), expire: make(chan struct{}), done: make(chan struct{}),
 	}
+	if o.Padding != nil {
+		q.pad = newPadder(*o.Padding, o.Signature)
+	}
 	for i := range o.Instances {
 		instance, err := lanes(ctx, i)
 		if err != nil {
@@ -120,8 +128,8 @@ func varies(s tensor.Signature) bool {
 // ErrExecution, ErrInstanceLost (wrapped), or ctx's error, at once when ctx ends.
 func (q *Queue) Infer(ctx context.Context, req *infer.Request) (*infer.Response, error) {
 	c := q.newCall(ctx, req)
-	if q.keyed && q.o.MaxBatchSize > 0 {
-		c.key = classKey(req.Inputs)
+	if err := q.classify(c); err != nil {
+		return q.refused(c, err)
 	}
 	c.queued = time.Now()
 	c.level = q.level(req)
@@ -164,6 +172,20 @@ func (q *Queue) Infer(ctx context.Context, req *infer.Request) (*infer.Response,
 	}
 	q.stats.refused(infer.ErrDeadline, time.Since(queued))
 	return nil, infer.ErrDeadline
+}
+
+// classify finds which calls this one may share a batch with.
+func (q *Queue) classify(c *call) (err error) {
+	if q.pad != nil {
+		c.length, c.bucket = q.pad.measure(q.o.Signature, c.inputs)
+		if c.inputs, err = q.pad.complete(q.o.Signature, c.inputs, c.rows, c.length); err != nil {
+			return err
+		}
+	}
+	if q.keyed && q.o.MaxBatchSize > 0 {
+		c.key = c.classKey(q.o.Signature, q.pad)
+	}
+	return nil
 }
 
 // got ends a call that was answered.

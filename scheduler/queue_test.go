@@ -29,8 +29,13 @@ var signature = tensor.Signature{
 
 func start(t *testing.T, b *fake.Backend, o scheduler.Options) *scheduler.Queue {
 	t.Helper()
-	o.Signature = signature
-	m, err := b.Load(t.Context(), backend.Artifact{Signature: signature})
+	return startOf(t, b, signature, o)
+}
+
+func startOf(t *testing.T, b *fake.Backend, s tensor.Signature, o scheduler.Options) *scheduler.Queue {
+	t.Helper()
+	o.Signature = s
+	m, err := b.Load(t.Context(), backend.Artifact{Signature: s})
 	if err != nil {
 		t.Fatal(err)
 	}

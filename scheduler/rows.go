@@ -11,14 +11,20 @@ import (
 )
 
 // gather puts the rows of the calls into a batch of the instance's. A sole call's
-// bytes are used where they are.
+// bytes are used where they are, and as long as they are.
 func (l *lane) gather(calls []*call, rows int) (*backend.Batch, error) {
-	first := calls[0].req
-	l.inputs = append(l.inputs[:0], first.Inputs...)
+	first := calls[0]
+	l.inputs = append(l.inputs[:0], first.inputs...)
+	l.bucket = 0
 	if len(calls) > 1 {
+		l.bucket = first.bucket
 		for i := range l.inputs {
-			l.inputs[i].Shape = slices.Clone(first.Inputs[i].Shape)
-			l.inputs[i].Shape[0] = int64(rows)
+			t := &l.inputs[i]
+			if l.bucket > 0 {
+				t.Shape = l.queue.pad.shape(l.queue.o.Signature, t, l.bucket)
+			}
+			t.Shape = slices.Clone(t.Shape)
+			t.Shape[0] = int64(rows)
 		}
 	}
 	b, err := l.instance.Batch(l.inputs)
@@ -27,17 +33,36 @@ func (l *lane) gather(calls []*call, rows int) (*backend.Batch, error) {
 	}
 	for i := range b.Inputs {
 		if len(calls) == 1 {
-			b.Inputs[i].Data = first.Inputs[i].Data
+			b.Inputs[i].Data = first.inputs[i].Data
 			continue
 		}
-		for _, c := range calls {
-			b.Inputs[i].Data = append(b.Inputs[i].Data, c.req.Inputs[i].Data...)
+		if err := l.gatherInput(calls, &b.Inputs[i], i); err != nil {
+			return nil, err
 		}
 	}
 	for _, c := range calls {
 		l.want(b, c.req.Outputs)
 	}
 	return b, nil
+}
+
+// gatherInput appends the calls' rows of their input i.
+func (l *lane) gatherInput(calls []*call, to *tensor.Tensor, i int) (err error) {
+	place := 0
+	if l.bucket > 0 {
+		place = l.queue.o.Signature.Input(to.Name)
+	}
+	for _, c := range calls {
+		t := &c.inputs[i]
+		if l.bucket > 0 && c.length != l.bucket && l.queue.pad.axes[place] > 0 {
+			if to.Data, err = l.queue.pad.appendPadded(to.Data, t, to.Shape, place); err != nil {
+				return err
+			}
+			continue
+		}
+		to.Data = append(to.Data, t.Data...)
+	}
+	return nil
 }
 
 // want marks the outputs that a request asks for; none named means all.
@@ -109,41 +134,71 @@ func (a *answers) shape(i int, out tensor.Shape, rows int) tensor.Shape {
 	return a.shapes[i]
 }
 
-// scatter copies the call's rows of the outputs that it asked for into response n.
-// It must be called for the batch's calls in order.
+// piece is a call's part of an output.
+type piece struct {
+	whole tensor.Shape // before it is cut back; nil: it is not
+	size  int          // bytes in the answer
+}
+
+// scatter copies the call's rows of the outputs that it asked for into response n, cut
+// back to the call's own length. It must be called for the batch's calls in order.
 func (l *lane) scatter(c *call, b *backend.Batch, a *answers, n int) error {
 	resp := &a.responses[n]
 	resp.Model = l.queue.o.ID
 	total, from := 0, len(a.outputs)
+	l.pieces = l.pieces[:0]
 	for i, out := range b.Outputs {
 		if !b.Want[i] {
 			continue
 		}
-		if l.queue.o.MaxBatchSize > 0 {
-			data, err := l.rows[i].Next(int64(c.rows))
-			if err != nil {
-				return fmt.Errorf("output %q: %w", out.Name, err)
-			}
-			out.Data = data
-			out.Shape = a.shape(i, out.Shape, c.rows)
+		p, err := l.take(c, &out, i, a)
+		if err != nil {
+			return fmt.Errorf("output %q: %w", out.Name, err)
 		}
 		if asked(c.req.Outputs, out.Name) {
-			a.outputs = append(a.outputs, out)
-			total += len(out.Data)
+			a.outputs, l.pieces = append(a.outputs, out), append(l.pieces, p)
+			total += p.size
 		}
 	}
 	resp.Outputs = a.outputs[from:len(a.outputs):len(a.outputs)]
 	memory := mem.Get(total)
 	at := 0
-	for i := range resp.Outputs {
+	for i, p := range l.pieces {
 		t := &resp.Outputs[i]
-		end := at + copy(memory.B[at:], t.Data)
-		t.Data = memory.B[at:end:end]
-		at = end
+		to := memory.B[at : at+p.size : at+p.size]
+		if p.whole != nil {
+			tensor.CopyBox(to, t.Shape, t.Data, p.whole, t.DType.Size())
+		} else {
+			copy(to, t.Data)
+		}
+		t.Data = to
+		at += p.size
 	}
 	inOrder(resp.Outputs, c.req.Outputs)
 	resp.Own(memory)
 	return nil
+}
+
+// take makes of the batch's output i the call's: its rows, not cut back yet, and the
+// shape that they will have.
+func (l *lane) take(c *call, out *tensor.Tensor, i int, a *answers) (p piece, err error) {
+	if l.queue.o.MaxBatchSize == 0 {
+		return piece{size: len(out.Data)}, nil
+	}
+	if out.Data, err = l.rows[i].Next(int64(c.rows)); err != nil {
+		return p, err
+	}
+	p.size = len(out.Data)
+	out.Shape = a.shape(i, out.Shape, c.rows)
+	if l.bucket == 0 {
+		return p, nil
+	}
+	if out.Shape, p.whole = l.queue.pad.cut(out.Shape, i, c.length, l.bucket); p.whole != nil {
+		left, err := out.Shape.Bytes(out.DType)
+		p.size = int(left)
+		return p, err
+	}
+	return p, nil
 }
 
 func asked(names []string, name string) bool {

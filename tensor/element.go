@@ -145,3 +145,85 @@ func elementText(d DType, b []byte) string {
 		return strconv.FormatUint(integer(d, b), 10)
 	}
 }
+
+// AppendNumber appends an element of value f; floats are rounded to the nearest, ties
+// to even. It reports false, and appends nothing, for BYTES, and where an integer or
+// a BOOL cannot be f, or a finite f is too large for a type of floats.
+func AppendNumber(dst []byte, d DType, f float64) ([]byte, bool) {
+	var bits uint64
+	rounded := f
+	switch d {
+	case Invalid, Bytes:
+		return dst, false
+	case FP64:
+		bits = math.Float64bits(f)
+	case FP32:
+		bits, rounded = uint64(math.Float32bits(float32(f))), float64(float32(f))
+	case FP16:
+		bits, rounded = uint64(toHalf(f)), half(toHalf(f))
+	case BF16:
+		bits, rounded = uint64(toBrain(f)), float64(math.Float32frombits(uint32(toBrain(f))<<16))
+	default:
+		if !d.holds(f) {
+			return dst, false
+		}
+		if bits = uint64(f); f < 0 {
+			bits = uint64(int64(f))
+		}
+	}
+	if math.IsInf(rounded, 0) && !math.IsInf(f, 0) {
+		return dst, false
+	}
+	for range d.Size() {
+		dst = append(dst, byte(bits))
+		bits >>= 8
+	}
+	return dst, true
+}
+
+// holds reports whether a type of integers, or BOOL, has the value f.
+func (d DType) holds(f float64) bool {
+	low, high := 0.0, math.Ldexp(1, 8*d.Size())
+	switch {
+	case d == Bool:
+		high = 2
+	case d.isSigned():
+		low, high = -high/2, high/2
+	}
+	return f >= low && f < high && f == math.Trunc(f)
+}
+
+// toHalf rounds to IEEE half precision.
+func toHalf(f float64) uint16 {
+	sign := uint16(math.Float64bits(f) >> 48 & 0x8000)
+	f = math.Abs(f)
+	switch {
+	case math.IsNaN(f):
+		return sign | 0x7e00
+	case f < 0x1p-14: // subnormal: a multiple of 2^-24; rounding up to 2^-14 gives its bits
+		return sign | uint16(math.RoundToEven(math.Ldexp(f, 24)))
+	case f >= 65520: // halfway past the largest
+		return sign | 0x7c00
+	}
+	fraction, exponent := math.Frexp(f)                            // in [0.5, 1)
+	mantissa := uint16(math.RoundToEven(math.Ldexp(fraction, 11))) // 1024 to 2048
+	return sign | (uint16(exponent+13)<<10 + mantissa)
+}
+
+// toBrain rounds to bfloat16.
+func toBrain(f float64) uint16 {
+	if math.IsNaN(f) {
+		return 0x7fc0
+	}
+	narrow := float32(f)
+	bits := math.Float32bits(narrow)
+	if bits&0xffff == 0x8000 { // halfway, unless the first rounding made it so
+		switch beyond := math.Abs(f) - math.Abs(float64(narrow)); {
+		case beyond > 0:
+			bits++
+		case beyond < 0:
+			bits--
+		}
+	}
+	return uint16((bits + 0x7fff + bits>>16&1) >> 16)
+}

@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"encoding/binary"
 	"fmt"
 	"math"
 
@@ -94,31 +93,14 @@ func appendSample(dst []byte, d tensor.DType, i, row int) []byte {
 	f := (0.1 + 0.05*float64(i%7)) * math.Pow(10, float64(row))
 	bit := uint64(i+row) % 2
 	switch d {
-	case tensor.FP32:
-		return binary.LittleEndian.AppendUint32(dst, math.Float32bits(float32(f)))
-	case tensor.FP64:
-		return binary.LittleEndian.AppendUint64(dst, math.Float64bits(f))
-	case tensor.FP16:
-		return binary.LittleEndian.AppendUint16(dst, half(f))
-	case tensor.BF16:
-		return binary.LittleEndian.AppendUint16(dst, uint16(math.Float32bits(float32(f))>>16))
 	case tensor.Bytes:
 		return tensor.AppendString(dst, []string{"a b", "c"}[bit])
-	case tensor.Uint16, tensor.Int16:
-		return binary.LittleEndian.AppendUint16(dst, uint16(bit))
-	case tensor.Uint32, tensor.Int32:
-		return binary.LittleEndian.AppendUint32(dst, uint32(bit))
-	case tensor.Uint64, tensor.Int64:
-		return binary.LittleEndian.AppendUint64(dst, bit)
+	case tensor.FP16, tensor.BF16, tensor.FP32, tensor.FP64:
+		dst, _ = tensor.AppendNumber(dst, d, f) // it fits all of them
 	default:
-		return append(dst, byte(bit))
+		dst, _ = tensor.AppendNumber(dst, d, float64(bit)) // so here
 	}
-}
-
-// half is f in IEEE half precision, its mantissa cut: normal values only.
-func half(f float64) uint16 {
-	bits := math.Float32bits(float32(f))
-	return uint16((bits>>23)-112)<<10 | uint16(bits>>13)&0x3ff
+	return dst
 }
 
 func join(rows [2][]tensor.Tensor) []tensor.Tensor {
