@@ -44,18 +44,6 @@ type Auto struct {
 	P99Milliseconds float64 `yaml:"p99_milliseconds" min:"0.1" max:"3600000" rule:"required"`
 }
 
-// Batching says how requests of different lengths share a batch, as the file declares it.
-type Batching struct {
-	// The inputs that are padded at the end of their dynamic dimension, and what with: input_ids: 0 say. Outputs are cut back to the request's own length. Each of the inputs has one dynamic dimension beside the batch's.
-	Pad map[string]float64 `yaml:"pad" min:"-1.7976931348623157e308" max:"1.7976931348623157e308" rule:"required"`
-
-	// The lengths to pad to. Requests share a batch when they are padded to the same; a longer one is not padded. Left out: 16, 32, 64 and so on, doubling.
-	Buckets []int64 `yaml:"buckets" min:"1" max:"2147483647" rule:"unique nonempty"`
-
-	// An input that tells the model what is padding: 1 for a request's own elements, 0 for padding. It is filled for requests that leave it out, and padded with 0 in those that give it.
-	Mask string `yaml:"mask"`
-}
-
 // QueuePolicy limits a queue, as the file declares it.
 type QueuePolicy struct {
 	// What happens to a request that has waited too long. REJECT: it is refused. DELAY: it goes on waiting, behind all others of its level.
@@ -75,7 +63,7 @@ type QueuePolicy struct {
 func (m *Model) checkBatching(r *report) {
 	b := m.DynamicBatching
 	if b == nil {
-		return
+		b = &DynamicBatching{}
 	}
 	b.checkLevels(r)
 	b.checkAuto(r)
@@ -86,7 +74,7 @@ func (m *Model) checkBatching(r *report) {
 		checkPreferred(r, b.PreferredBatchSize, *m.MaxBatchSize, "max_batch_size")
 		return
 	}
-	for _, field := range b.wantsBatches() {
+	for _, field := range m.wantsBatches() {
 		r.fail(field, "max_batch_size is 0, which turns batching off: expected it left out, or a max_batch_size of 1 or more")
 	}
 }
@@ -126,10 +114,14 @@ func (b *DynamicBatching) checkAuto(r *report) {
 }
 
 // wantsBatches lists the fields that are set and mean nothing where nothing is batched.
-func (b *DynamicBatching) wantsBatches() []string {
+func (m *Model) wantsBatches() []string {
 	var fields []string
+	if m.Batching != nil {
+		fields = append(fields, "batching")
+	}
+	b := m.DynamicBatching
 	if b == nil {
-		return nil
+		return fields
 	}
 	if len(b.PreferredBatchSize) > 0 {
 		fields = append(fields, "dynamic_batching.preferred_batch_size")
@@ -178,7 +170,7 @@ func (c *completer) queue(r *Resolved) {
 		c.note("queue: %s by default", requests(c.defaults.MaxQueueSize))
 	}
 	if !r.Batching() {
-		for _, field := range b.wantsBatches() {
+		for _, field := range c.model.wantsBatches() {
 			c.fail(field, "batching is %s: expected a model that batches, or it left out", r.batching)
 		}
 		return

@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"slices"
 
 	"galatea/tensor"
 )
@@ -12,6 +13,7 @@ type Defaults struct {
 	MaxBatchSize int // of a model that batches automatically; 0: none does
 	MaxQueueSize int // 0: without limit
 	GPUs         int // how many GPUs the runtime can use; 0: none, or not known
+	HostPolicies map[string]HostPolicy
 }
 
 // Complete makes a configuration whole: from the file, from the signature that the
@@ -37,7 +39,8 @@ func Complete(m *Model, graph tensor.Signature, d Defaults) (*Resolved, error) {
 	c.batch(r)
 	r.Signature = c.signature(r)
 	c.queue(r)
-	r.Instances = []Instances{c.instances()}
+	c.padding(r)
+	r.Instances = c.instances()
 	c.session(r)
 	r.Notes = c.notes
 	if err := c.err(); err != nil {
@@ -88,7 +91,7 @@ func (c *completer) session(r *Resolved) {
 	if o := c.model.Optimization; o != nil && o.Graph != nil {
 		r.Session.Graph = o.Graph.Level
 	}
-	if r.Instances[0].Kind == KindGPU {
+	if slices.ContainsFunc(r.Instances, func(i Instances) bool { return i.Kind == KindGPU }) {
 		r.Session.GPUAccelerators = c.model.accelerators()
 	}
 	if r.Session.InterOpThreads > 1 && !r.Session.Parallel {

@@ -181,6 +181,7 @@ func TestCompleteDecidesAboutTensorsAndBatching(t *testing.T) {
 
 func TestCompleteRefusesWhatTheGraphContradicts(t *testing.T) {
 	const rows = "x FP32[-1,8,8] -> y FP32[-1,10]"
+	const ids = "ids INT32[-1,-1], mask INT32[-1,-1], text BYTES[-1,-1], image FP32[-1,-1,-1] -> y FP32[-1,10]"
 	for _, c := range []struct{ sentence, file, graph, want string }{
 		{
 			"max_batch_size over fixed first dimensions", "max_batch_size: 8", "x FP32[1,8] -> y FP32[1]",
@@ -257,6 +258,46 @@ func TestCompleteRefusesWhatTheGraphContradicts(t *testing.T) {
 		{
 			"a delay for a model that cannot batch", "dynamic_batching:\n  max_queue_delay_microseconds: 100", "x FP32[1] -> y FP32[1]",
 			`config.yaml:2: dynamic_batching.max_queue_delay_microseconds: batching is off, since input "x" starts with a fixed 1: expected a model that batches, or it left out`,
+		},
+		{
+			"padding for a model that cannot batch", "batching: {pad: {x: 0}}", "x FP32[1,-1] -> y FP32[1]",
+			`config.yaml:1: batching: batching is off, since input "x" starts with a fixed 1: expected a model that batches, or it left out`,
+		},
+		{
+			"padding without an input", "batching: {pad: {}}", ids,
+			"config.yaml:1: batching.pad: no input: expected one with a dynamic dimension beside the batch's, such as input_ids: 0",
+		},
+		{
+			"padding for an input that is not there", "batching: {pad: {id: 0}}", ids,
+			`config.yaml:1: batching.pad.id: no input is named "id": expected ids, mask, text or image`,
+		},
+		{
+			"padding with what the type does not hold", "batching: {pad: {ids: 0.5}}", ids,
+			"config.yaml:1: batching.pad.ids: 0.5 is no value of type TYPE_INT32: expected a number that is",
+		},
+		{
+			"padding for strings", "batching: {pad: {text: 0}}", ids,
+			`config.yaml:1: batching.pad.text: input "text" has strings: expected an input of numbers`,
+		},
+		{
+			"padding for two dimensions", "batching: {pad: {image: 0}}", ids,
+			`config.yaml:1: batching.pad.image: input "image" has 2 dynamic dimensions beside the batch's: expected one`,
+		},
+		{
+			"a mask that is padded with something else", "batching:\n  pad: {ids: 0, mask: 7}\n  mask: mask", ids,
+			`config.yaml:3: batching.mask: "mask" is among the inputs of pad: expected it in one place, since a mask is padded with 0`,
+		},
+		{
+			"a mask that is not there", "batching: {pad: {ids: 0}, mask: attention_mask}", ids,
+			`config.yaml:1: batching.mask: no input is named "attention_mask": expected ids, mask, text or image`,
+		},
+		{
+			"padding for a model whose strings could not be cut back", "batching: {pad: {ids: 0}}", "ids INT32[-1,-1] -> words BYTES[-1,-1]",
+			`config.yaml:1: batching: output "words" has strings and a dynamic dimension, and such cannot be cut back: expected no padding for this model`,
+		},
+		{
+			"a host policy that there is not", "instance_group:\n- {host_policy: left}", rows,
+			`config.yaml:2: instance_group[0].host_policy: no host policy is named "left": expected one of the host_policies of galatea.yaml, which has none`,
 		},
 		{
 			"several at once", "max_batch_size: 2\ninput:\n- {name: x, data_type: INT8}\noutput:\n- {name: y, dims: [11]}", rows,

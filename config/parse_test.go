@@ -88,7 +88,7 @@ repository: {poll_seconds: 2.5}
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, %v\nwant %+v", got, err, want)
 	}
-	if d := got.Defaults(); d != (Defaults{MaxBatchSize: 8, MaxQueueSize: DefaultMaxQueueSize}) {
+	if d := got.Defaults(); !reflect.DeepEqual(d, Defaults{MaxBatchSize: 8, MaxQueueSize: DefaultMaxQueueSize}) {
 		t.Errorf("Defaults() = %+v", d)
 	}
 }

@@ -27,8 +27,9 @@ type Resolved struct {
 	MaxQueueDelay       time.Duration // how long the oldest request may be held back for more
 	Queue               Queue
 	RequestTimeout      time.Duration // from arrival to answer; 0: without limit
+	Padding             *Padding      // nil: only requests of the same shapes share a batch
 
-	Instances     []Instances // never empty; for the present one group
+	Instances     []Instances // never empty
 	Session       Session
 	VersionPolicy Policy
 	MetricTags    map[string]string // without the underscore in front
@@ -63,6 +64,12 @@ type Instances struct {
 	Kind  Kind  // KindCPU or KindGPU
 	Count int   // on each GPU, or on the CPU
 	GPUs  []int // for KindGPU; empty: all, where the number was not known
+
+	HostPolicy string // "": none
+	CPUs       []int  // that its threads run on, ascending; nil: all
+
+	Resources []Resource // that an execution needs; counts of 1 and more
+	Priority  int        // among those that wait for resources, 1 and more; 0: it needs none
 }
 
 // Lanes returns how many instances the group has in all.
@@ -141,7 +148,7 @@ const batchingNote = "batching: "
 func (r *Resolved) WithoutBatching(reason string) *Resolved {
 	off := *r
 	off.MaxBatchSize, off.Insisted, off.PreferredBatchSizes, off.MaxQueueDelay = 0, false, nil, 0
-	off.Queue.AimP99 = 0
+	off.Queue.AimP99, off.Padding = 0, nil
 	off.batching = "off, since " + reason
 	off.Notes = []string{batchingNote + off.batching}
 	for _, note := range r.Notes {
@@ -149,7 +156,7 @@ func (r *Resolved) WithoutBatching(reason string) *Resolved {
 			off.Notes = append(off.Notes, note)
 		}
 	}
-	for _, field := range r.file().DynamicBatching.wantsBatches() {
+	for _, field := range r.file().wantsBatches() {
 		off.Notes = append(off.Notes, field+" has no effect, since nothing is batched")
 	}
 	return &off

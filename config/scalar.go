@@ -155,6 +155,8 @@ func expectation(v reflect.Value) string {
 		return "a number such as 2.5"
 	case v.Kind() == reflect.Slice:
 		return "a list"
+	case v.Kind() == reflect.Map:
+		return "a mapping of names to values"
 	}
 	return "text"
 }

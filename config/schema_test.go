@@ -275,8 +275,14 @@ func TestServerDefaultsAreTheSchemas(t *testing.T) {
 	server := reflect.ValueOf(DefaultServer()).Elem()
 	for _, section := range fieldsOf(server.Type()) {
 		part := server.Field(section.index)
+		if part.Kind() == reflect.Map { // empty
+			continue
+		}
 		for _, f := range fieldsOf(part.Type()) {
 			v := part.Field(f.index)
+			if v.Kind() == reflect.Map {
+				continue
+			}
 			want, err := parseNumber(v.Interface(), f.standard)
 			if err != nil || want != v.Int() {
 				t.Errorf("%s.%s: default %q in the tag (%v), %v in DefaultServer", section.key, f.key, f.standard, err, v)

@@ -1,6 +1,10 @@
 package config
 
-import "time"
+import (
+	"maps"
+	"slices"
+	"time"
+)
 
 // What a server does that nobody configured.
 const (
@@ -33,6 +37,18 @@ type Server struct {
 
 	// How the model repository is watched.
 	Repository Repository `yaml:"repository"`
+
+	// Sets of processors, by name, that the host_policy of an instance group stands for. A change counts for models loaded after it.
+	HostPolicies map[string]HostPolicy `yaml:"host_policies"`
+
+	// What executions of different models share.
+	RateLimit RateLimit `yaml:"rate_limit"`
+}
+
+// RateLimit says how much there is of what executions share.
+type RateLimit struct {
+	// How much there is of each resource that models name in rate_limiter, for the server or for each device. Left out, as much as the execution that takes most of it.
+	Resources map[string]int `yaml:"resources" min:"1" max:"2147483647"`
 }
 
 // Models holds the defaults for models.
@@ -96,6 +112,11 @@ func (s *Server) Validate() error {
 
 // check reports contradictions.
 func (s *Server) check(r *report) {
+	for _, name := range slices.Sorted(maps.Keys(s.HostPolicies)) {
+		if _, err := ParseCPUs(s.HostPolicies[name].CPUCores); err != nil && s.HostPolicies[name].CPUCores != "" {
+			r.fail(join("host_policies", name)+".cpu_cores", "%s", err)
+		}
+	}
 	if s.HTTP.MaxInflightBytes >= s.HTTP.MaxInputSize {
 		return
 	}
@@ -108,5 +129,5 @@ func (s *Server) check(r *report) {
 
 // Defaults returns what Complete needs of the server's configuration; the caller adds what it knows of the machine.
 func (s *Server) Defaults() Defaults {
-	return Defaults{MaxBatchSize: s.Models.DefaultMaxBatchSize, MaxQueueSize: s.Models.DefaultMaxQueueSize}
+	return Defaults{MaxBatchSize: s.Models.DefaultMaxBatchSize, MaxQueueSize: s.Models.DefaultMaxQueueSize, HostPolicies: s.HostPolicies}
 }

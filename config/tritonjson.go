@@ -103,6 +103,17 @@ type (
 		Profile          []string `json:"profile"`
 		Passive          bool     `json:"passive"`
 		HostPolicy       string   `json:"host_policy"`
+
+		RateLimiter *tritonLimiter `json:"rate_limiter,omitempty"`
+	}
+	tritonResource struct {
+		Name   string `json:"name"`
+		Global bool   `json:"global"`
+		Count  int    `json:"count"`
+	}
+	tritonLimiter struct {
+		Resources []tritonResource `json:"resources"`
+		Priority  int              `json:"priority"`
 	}
 )
 
@@ -153,9 +164,21 @@ func (r *Resolved) triton() tritonModel {
 		t.Output = append(t.Output, tritonOutput{Name: s.Name, DataType: s.DType.ConfigName(), Dims: dims, Reshape: reshape})
 	}
 	for _, i := range r.Instances {
-		t.InstanceGroup = append(t.InstanceGroup, tritonInstances{
-			Name: i.Name, Kind: i.Kind, Count: i.Count, GPUs: append([]int{}, i.GPUs...), SecondaryDevices: []any{}, Profile: []string{},
-		})
+		t.InstanceGroup = append(t.InstanceGroup, i.triton())
+	}
+	return t
+}
+
+func (i Instances) triton() tritonInstances {
+	t := tritonInstances{
+		Name: i.Name, Kind: i.Kind, Count: i.Count, GPUs: append([]int{}, i.GPUs...), SecondaryDevices: []any{}, Profile: []string{},
+		HostPolicy: i.HostPolicy,
+	}
+	if len(i.Resources) > 0 {
+		t.RateLimiter = &tritonLimiter{Priority: i.Priority}
+		for _, r := range i.Resources {
+			t.RateLimiter.Resources = append(t.RateLimiter.Resources, tritonResource(r))
+		}
 	}
 	return t
 }

@@ -55,7 +55,8 @@ func checkNames(r *report, list string, tensors []declared) {
 func (m *Model) checkAccelerators(r *report) {
 	accelerators := m.accelerators()
 	const list = "optimization.execution_accelerators.gpu_execution_accelerator"
-	if len(accelerators) > 0 && len(m.InstanceGroup) > 0 && m.InstanceGroup[0].Kind == KindCPU {
+	onCPU := len(m.InstanceGroup) > 0 && !slices.ContainsFunc(m.InstanceGroup, func(g InstanceGroup) bool { return g.Kind != KindCPU })
+	if len(accelerators) > 0 && onCPU {
 		r.fail(list, "GPU accelerators for instances of KIND_CPU: expected KIND_GPU or KIND_AUTO, or no accelerators")
 	}
 	seen := map[AcceleratorName]bool{}

@@ -104,7 +104,7 @@ func (Output) tritonKeys() []string {
 }
 
 func (InstanceGroup) tritonKeys() []string {
-	return []string{"host_policy", "passive", "profile", "rate_limiter", "secondary_devices"}
+	return []string{"passive", "profile", "secondary_devices"}
 }
 
 func (Optimization) tritonKeys() []string {
