@@ -21,7 +21,8 @@ type lane struct {
 	instance backend.Instance // nil while it is lost
 	remake   func(ctx context.Context, i int) (backend.Instance, error)
 	batches  chan *batch
-	next     batch // the loop's while the lane is idle, the lane's while it runs
+	permit   *permit // the loop's: what its runs need beside it; nil: nothing
+	next     batch   // the loop's while the lane is idle, the lane's while it runs
 	closeErr error
 
 	inputs []tensor.Tensor // scratch: the batched inputs

@@ -28,6 +28,9 @@ func (q *Queue) loop() {
 		l.wait()
 	}
 	for _, lane := range q.lanes {
+		if lane.permit != nil {
+			q.o.Limiter.unregister(lane.permit)
+		}
 		close(lane.batches)
 	}
 }
@@ -40,6 +43,7 @@ type loop struct {
 	running int
 	order   *order // nil: answers go out as they come
 	closing bool
+	asked   bool // a batch is due, and waits for what its run needs beside an idle lane
 	timer   *time.Timer
 }
 
@@ -54,23 +58,57 @@ func (l *loop) dispatch(now time.Time) {
 		l.refuse(c, err)
 	}
 	l.pending.tune(now, len(l.lanes))
-	for len(l.free) > 0 && l.pending.count > 0 {
-		lane := l.free[len(l.free)-1]
+	l.asked = false
+	for l.pending.count > 0 {
+		at := slices.IndexFunc(l.free, l.mayRun)
+		if at < 0 && l.askPermits(now) {
+			at = slices.IndexFunc(l.free, l.mayRun)
+			l.asked = at < 0
+		}
+		if at < 0 {
+			break
+		}
+		lane := l.free[at]
 		lane.next.calls = l.pending.next(now, lane.next.calls[:0])
 		if len(lane.next.calls) == 0 {
 			break
 		}
-		l.free = l.free[:len(l.free)-1]
+		l.free = slices.Delete(l.free, at, at+1)
 		l.running++
 		lane.next.start(l.run, now)
 		lane.batches <- &lane.next
 	}
+	l.returnPermits()
 	l.stats.waiting(l.pending.count)
+}
+
+// mayRun reports whether an idle lane has all that a run needs.
+func (l *loop) mayRun(lane *lane) bool { return lane.permit == nil || l.o.Limiter.holds(lane.permit) }
+
+// askPermits asks for what the runs that are due need beside the idle lanes. It
+// reports false when none is due.
+func (l *loop) askPermits(now time.Time) bool {
+	if len(l.free) == 0 || !l.pending.ready(now) {
+		return false
+	}
+	for _, lane := range l.free[:min(len(l.free), l.pending.batches())] {
+		l.o.Limiter.ask(lane.permit)
+	}
+	return true
+}
+
+// returnPermits gives back what idle lanes hold and have no run for.
+func (l *loop) returnPermits() {
+	for _, lane := range l.free {
+		if lane.permit != nil && (l.pending.count == 0 || l.o.Limiter.holds(lane.permit)) {
+			l.o.Limiter.release(lane.permit)
+		}
+	}
 }
 
 // wait blocks until something happens, and takes in all that has happened.
 func (l *loop) wait() {
-	if at := l.pending.wake(time.Now(), len(l.free) > 0); at.IsZero() {
+	if at := l.pending.wake(time.Now(), len(l.free) > 0 && !l.asked); at.IsZero() {
 		l.timer.Stop()
 	} else {
 		l.timer.Reset(time.Until(at))
@@ -91,6 +129,7 @@ func (l *loop) wait() {
 		l.drain()
 	case c := <-l.leaves:
 		l.left(c)
+	case <-l.grants:
 	case <-l.timer.C:
 	case <-closed:
 		l.closing = true
@@ -177,6 +216,9 @@ func (l *loop) freed(lane *lane) {
 				extra = b.took.Seconds()*float64(d.rows)/float64(b.rows) - d.charged
 			}
 			l.pending.settle(d.level, d.account, d.calls, extra)
+		}
+		if lane.permit != nil && l.pending.count > 0 {
+			l.o.Limiter.ask(lane.permit)
 		}
 	}
 	l.free = append(l.free, lane)

@@ -351,6 +351,24 @@ func (p *pending) next(now time.Time, batch []*call) []*call {
 	return batch
 }
 
+// ready reports whether next would return a batch.
+func (p *pending) ready(now time.Time) bool {
+	for _, cl := range p.order {
+		if p.due(cl, p.candidate(cl, nil, now), now) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// batches is about how many batches the waiting calls make.
+func (p *pending) batches() int {
+	if p.limit == 0 {
+		return p.count
+	}
+	return (p.rows + p.limit - 1) / p.limit
+}
+
 // settle ends calls of a level that next took out, with what they cost beyond what they were charged.
 func (p *pending) settle(level int, a *account, calls int, seconds float64) {
 	p.states[level].ledger.settle(a, calls, seconds)

@@ -238,3 +238,53 @@ func TestDelayedRequestIsAnsweredBehindTheOthers(t *testing.T) {
 		}
 	})
 }
+
+func TestModelsShareResources(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		limiter := &scheduler.Limiter{}
+		var mu sync.Mutex
+		running, most := 0, 0
+		model := func(count int) *scheduler.Queue {
+			b := linear(10*time.Millisecond, 0)
+			delay := b.Delay
+			b.Delay = func(rows int) time.Duration {
+				mu.Lock()
+				defer mu.Unlock()
+				running += count
+				most = max(most, running)
+				time.AfterFunc(delay(rows)-1, func() {
+					mu.Lock()
+					defer mu.Unlock()
+					running -= count
+				})
+				return delay(rows)
+			}
+			return start(t, b, scheduler.Options{MaxBatchSize: 1, Instances: 2, Limiter: limiter, Demand: func(int) scheduler.Demand {
+				return scheduler.Demand{Resources: map[scheduler.Resource]int{{Name: "memory"}: count}}
+			}})
+		}
+		limiter.SetLimits(map[string]int{"memory": 3})
+		one, two := model(1), model(2)
+		var wg sync.WaitGroup
+		for i := range 40 {
+			wg.Go(func() {
+				q := one
+				if i%2 == 0 {
+					q = two
+				}
+				ctx, cancel := context.WithTimeout(t.Context(), time.Duration(50+20*i)*time.Millisecond)
+				defer cancel()
+				_ = ask(ctx, t, q, 1, 1) // some leave while they wait
+			})
+		}
+		wg.Wait()
+		if most != 3 {
+			t.Errorf("up to %d of 3 in use at a time", most)
+		}
+		for _, q := range []*scheduler.Queue{one, two} {
+			if err := ask(t.Context(), t, q, 1, 1); err != nil {
+				t.Errorf("afterwards: %v", err)
+			}
+		}
+	})
+}

@@ -39,9 +39,12 @@ type Options struct {
 	// same shapes do. Each input that it names has one dynamic dimension past the batch's.
 	Padding *Padding
 
-	Instances int // lanes; 0 is 1
-	Log       *slog.Logger
-	Tracer    trace.Tracer
+	Instances int                // lanes; 0 is 1
+	Demand    func(i int) Demand // what lane i's runs need beside it; nil: nothing
+	Limiter   *Limiter           // gives that out, to all queues that have it; needed where there is a Demand
+
+	Log    *slog.Logger
+	Tracer trace.Tracer
 }
 
 // Queue is the waiting calls and the lanes of one loaded version.
@@ -55,6 +58,7 @@ type Queue struct {
 	in     chan *call
 	leaves chan *call
 	idle   chan *lane
+	grants chan struct{}   // a lane may have got what it needs
 	closed chan struct{}   // no new calls
 	expire chan struct{}   // refuse the calls that wait
 	done   chan struct{}   // the loop has ended
@@ -87,7 +91,7 @@ func Start(ctx context.Context, lanes func(ctx context.Context, i int) (backend.
 	q := &Queue{
 		o: o, keyed: varies(o.Signature), run: context.WithoutCancel(ctx),
 		in: make(chan *call, inBuffer), leaves: make(chan *call), idle: make(chan *lane, o.Instances),
-		closed: make(chan struct{}), expire: make(chan struct{}), done: make(chan struct{}),
+		grants: make(chan struct{}, 1), closed: make(chan struct{}), expire: make(chan struct{}), done: make(chan struct{}),
 	}
 	if o.Padding != nil {
 		q.pad = newPadder(*o.Padding, o.Signature)
@@ -102,12 +106,31 @@ func Start(ctx context.Context, lanes func(ctx context.Context, i int) (backend.
 		}
 		q.lanes = append(q.lanes, newLane(q, i, instance, lanes))
 	}
+	q.registerDemands()
 	for _, l := range q.lanes {
 		q.work.Go(l.work)
 		q.idle <- l
 	}
 	go q.loop()
 	return q, nil
+}
+
+// registerDemands makes the permits of the lanes that need any.
+func (q *Queue) registerDemands() {
+	if q.o.Demand == nil || q.o.Limiter == nil {
+		return
+	}
+	granted := func() {
+		select {
+		case q.grants <- struct{}{}:
+		default:
+		}
+	}
+	for i, l := range q.lanes {
+		if d := q.o.Demand(i); len(d.Resources) > 0 {
+			l.permit = q.o.Limiter.register(d, granted)
+		}
+	}
 }
 
 // varies reports whether two requests that fit the signature can differ in shape
