@@ -79,6 +79,11 @@ func (p Policy) Names() map[string]int64 {
 	return all
 }
 
+// admits reports whether the policy may serve a version at all.
+func (p Policy) admits(version int64) bool {
+	return len(p.Specific) == 0 || slices.Contains(p.Specific, version) || slices.Contains(p.Kept, version)
+}
+
 // ErrTerminal marks a failure that only other files can mend: trying again will not help.
 var ErrTerminal = errors.New("refused")
 

@@ -37,7 +37,7 @@ type loop struct {
 	targets     map[string]map[string]int64 // where the names of each model are to stand; "" is the default
 	names       map[string]standing         // where they stand
 	forced      map[string]int              // how often a model was asked to load again though nothing had changed
-	live        map[string]string           // digest of what answers for each model without a version
+	live        map[string]string           // which generation answers for each model without a version
 	unloaded    map[key]bool                // versions that served, were unloaded, and still have their files
 	asks        asks
 	first       bool // the first pass has ended
@@ -68,6 +68,7 @@ type generation struct {
 	why       string             // it is drained
 	cancel    context.CancelFunc // of the load that goes on
 	cancelled bool
+	tried     bool // its number was on trial when that was looked up last
 	version   *version
 }
 
@@ -148,7 +149,7 @@ func (l *loop) take(s scan) {
 func (l *loop) forgetGone() {
 	for name, m := range l.settings.Models {
 		if (m.Signature != nil || len(m.Accepted) > 0) && l.known(name) != nil {
-			m.Signature, m.Accepted, m.Trial = nil, nil, nil
+			m.Live, m.Signature, m.Accepted, m.Trial = 0, nil, nil, nil
 			delete(l.live, name)
 			l.save(nil)
 		}

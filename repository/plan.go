@@ -228,7 +228,7 @@ func (m *modelPlan) drain(o Observed, d Desired, isChosen bool, s service) strin
 	case s.room && (!isChosen || !m.held(d)):
 		return "its memory is needed for the next version"
 	case isChosen: // the same number with other files
-		if next, known := m.generation(d.Version, d.Digest); known && next.State == Ready && !d.Trial {
+		if next, known := m.generation(d.Version, d.Digest); known && next.State == Ready {
 			return "replaced"
 		}
 		return ""

@@ -29,7 +29,8 @@ type ModelSettings struct {
 	// Accepted are the digests of the versions that have taken over, the newest last. Those
 	// of a model with a strategy that are not among them go on trial first.
 	Accepted []string `json:"accepted,omitempty"`
-	// Signature is that of the last version that took over.
+	// Live is the version that took over last, and Signature that version's.
+	Live      int64             `json:"live,omitempty"`
 	Signature *tensor.Signature `json:"signature,omitempty"`
 	Trial     *Trial            `json:"trial,omitempty"`
 }

@@ -1,0 +1,131 @@
+package repository
+
+import (
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"galatea/config"
+	"galatea/infer"
+)
+
+// canary is a policy under which new versions go on trial.
+func canary() Policy {
+	return Policy{Rollout: config.Plan{Strategy: config.StrategyCanary, Steps: []config.Step{{Percent: 5, Duration: time.Hour}}}}
+}
+
+// trying are versions of m under a policy, by number and digest.
+func trying(p Policy, versions ...any) []Desired {
+	var all []Desired
+	for pair := range slices.Chunk(versions, 2) {
+		all = append(all, Desired{Name: "m", Version: int64(pair[0].(int)), Digest: pair[1].(string), Root: "r", Policy: p})
+	}
+	return all
+}
+
+// refusing is a load that a check refuses.
+func refusing() error { return &GateError{Gate: "golden", Err: errBoom} }
+
+func TestOtherFilesUnderANumberOnTrialDoNotPromoteIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := begin(t, Options{}, trying(canary(), 1, "a"))
+		b.has(trying(canary(), 1, "a", 2, "b"))
+		b.serves(model("m"), "a")
+
+		settling := trying(canary(), 1, "a", 2, "c")
+		settling[1].Settling = true
+		b.has(settling)
+		b.serves(model("m"), "a")
+
+		b.has(trying(canary(), 1, "a", 2, "c"))
+		b.serves(model("m"), "a")
+		b.serves(infer.Ref{Name: "m", Version: 2}, "c")
+		if trial, is := b.router.Trial("m"); !is || trial.Digest != "c" {
+			t.Errorf("trial %+v, %v: want the new files'", trial, is)
+		}
+	})
+}
+
+func TestFilesRefusedUnderANumberOnTrialDoNotPromoteIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := begin(t, Options{}, trying(canary(), 1, "a"), func(b *bench) { b.loader.on("c", failing(refusing())) })
+		b.has(trying(canary(), 1, "a", 2, "b"))
+		b.has(trying(canary(), 1, "a", 2, "c"))
+		b.serves(model("m"), "a")
+		b.after(time.Minute)
+		b.serves(model("m"), "a")
+	})
+}
+
+func TestOtherFilesUnderEveryNumberDoNotEndATrial(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := begin(t, Options{}, trying(canary(), 1, "a"), func(b *bench) { b.loader.on("a2", lasting(time.Second)) })
+		b.has(trying(canary(), 1, "a", 2, "b"))
+		b.has(trying(canary(), 1, "a2", 2, "b2")) // as another config has it
+		b.serves(model("m"), "a")
+		b.after(time.Minute)
+		b.serves(model("m"), "a2")
+		if trial, is := b.router.Trial("m"); !is || trial.Digest != "b2" || trial.Stable != 1 {
+			t.Errorf("trial %+v, %v: want the new files'", trial, is)
+		}
+	})
+}
+
+func TestForcedLoadDuringATrialReplacesBoth(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := begin(t, Options{}, trying(canary(), 1, "a"))
+		b.has(trying(canary(), 1, "a", 2, "b"))
+		if err := b.Reload(t.Context(), "m"); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		b.serves(model("m"), "a#1")
+		b.serves(infer.Ref{Name: "m", Version: 2}, "b#1")
+		if open := len(b.loader.made) - 2; b.loader.nth(0).closed.Load() != 1 || b.loader.nth(1).closed.Load() != 1 || open != 2 {
+			t.Errorf("the earlier generations are still there")
+		}
+	})
+}
+
+func TestRefusedVersionOfAModelLoadedByForceHoldsNobodyUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := begin(t, Options{}, trying(canary(), 1, "a"), func(b *bench) { b.loader.on("c#1", failing(refusing())) })
+		if err := b.Reload(t.Context(), "m"); err != nil {
+			t.Fatal(err)
+		}
+		b.has(trying(canary(), 1, "a", 2, "b", 3, "c"))
+		b.after(time.Minute)
+		b.serves(infer.Ref{Name: "m", Version: 2}, "b#1")
+	})
+}
+
+func TestVersionOutsideThePolicyHoldsNobodyUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := canary()
+		p.Specific = []int64{1, 2}
+		b := begin(t, Options{}, trying(p, 1, "a"))
+		b.has(trying(p, 1, "a", 2, "b", 3, "c"))
+		b.serves(infer.Ref{Name: "m", Version: 2}, "b")
+	})
+}
+
+func TestTrialAgainstAVersionThatIsRefusedAtARestart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		settings := &Settings{Models: map[string]*ModelSettings{"m": {Accepted: []string{"a"}}}}
+		b := begin(t, Options{Settings: settings}, trying(canary(), 1, "a", 2, "b"), func(b *bench) { b.loader.on("a", failing(refusing())) })
+		b.after(time.Minute)
+		b.serves(model("m"), "b")
+	})
+}
+
+func TestOtherFilesOfTheVersionThatServesAtARestartKeepATrial(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		settings := &Settings{Models: map[string]*ModelSettings{}}
+		b := begin(t, Options{Settings: settings}, trying(canary(), 1, "a"))
+		b.has(trying(canary(), 1, "a", 2, "b"))
+		b.end()
+		b = begin(t, Options{Settings: settings}, trying(canary(), 1, "a2", 2, "b2"))
+		b.serves(model("m"), "a2")
+	})
+}
