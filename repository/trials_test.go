@@ -129,3 +129,16 @@ func TestOtherFilesOfTheVersionThatServesAtARestartKeepATrial(t *testing.T) {
 		b.serves(model("m"), "a2")
 	})
 }
+
+func TestRollBackOfATrialThatStillLoads(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := begin(t, Options{}, trying(canary(), 1, "a"), func(b *bench) { b.loader.on("b", lasting(time.Second)) })
+		b.has(trying(canary(), 1, "a", 2, "b"))
+		version, err := b.RollBack(t.Context(), "m", "bad")
+		if err != nil || version != 2 {
+			t.Errorf("rolled back %d, %v: want the version that is to be tried", version, err)
+		}
+		b.after(time.Minute)
+		b.serves(model("m"), "a")
+	})
+}
