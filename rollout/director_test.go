@@ -26,6 +26,7 @@ type versions struct {
 	mu    sync.Mutex
 	asked map[int64]int
 	fail  error                   // of version 2
+	both  bool                    // version 1 fails as well
 	value func(version int64) int // what a version answers; nil: the same
 	hold  chan struct{}           // when not nil, version 2 waits for it
 	freed atomic.Int32            // responses that were released
@@ -44,6 +45,9 @@ func (v *versions) Infer(ctx context.Context, req *infer.Request) (*infer.Respon
 	}
 	v.asked[version]++
 	v.mu.Unlock()
+	if version == 1 && v.both {
+		return nil, v.fail
+	}
 	if version == 2 {
 		if v.hold != nil {
 			select {
@@ -212,6 +216,17 @@ func TestCallersOfAFailingCanaryLoseNothing(t *testing.T) {
 	}
 }
 
+func TestARequestThatOnlyTheCanaryRefusesIsAnsweredAndCounts(t *testing.T) {
+	v, trial := &versions{fail: infer.Invalidf("no such input")}, canaryOf(100)
+	d := direct(v, &trial, nil)
+	if got := ask(t, d, plainRequest()); got != 1 {
+		t.Errorf("version %d", got)
+	}
+	if c := d.Counts(trial); c.Requests != 1 || c.Errors != 1 {
+		t.Errorf("%+v", c)
+	}
+}
+
 func TestWhatIsNotTheVersionsFaultDoesNotCount(t *testing.T) {
 	for _, fault := range []error{infer.ErrNotReady, infer.ErrStopping, infer.ErrUnknownVersion} {
 		v, trial := &versions{fail: fault}, canaryOf(100)
@@ -223,7 +238,7 @@ func TestWhatIsNotTheVersionsFaultDoesNotCount(t *testing.T) {
 			t.Errorf("%v: %+v", fault, c)
 		}
 	}
-	v, trial := &versions{fail: infer.Invalidf("no such input")}, canaryOf(100)
+	v, trial := &versions{fail: infer.Invalidf("no such input"), both: true}, canaryOf(100)
 	d := direct(v, &trial, nil)
 	if _, err := d.Infer(t.Context(), plainRequest()); !errors.Is(err, infer.ErrInvalid) {
 		t.Errorf("got %v", err)
