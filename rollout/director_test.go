@@ -216,6 +216,28 @@ func TestCallersOfAFailingCanaryLoseNothing(t *testing.T) {
 	}
 }
 
+func TestARequestThatEndsInALaterStepLeavesItsCountsAlone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		v, trial := &versions{hold: make(chan struct{})}, canaryOf(100)
+		var now atomic.Pointer[Trial]
+		now.Store(&trial)
+		d := New(v, Options{Trial: func(string) (Trial, bool) { return *now.Load(), true }})
+		var slow sync.WaitGroup
+		slow.Go(func() { ask(t, d, plainRequest()) })
+		synctest.Wait()
+		next := trial
+		next.Step, next.Since = 1, time.Now()
+		next.Plan.Steps = append(next.Plan.Steps, config.Step{Percent: 0, Duration: time.Hour})
+		now.Store(&next)
+		ask(t, d, plainRequest()) // of the old version
+		close(v.hold)
+		slow.Wait()
+		if c := d.Counts(next); c.StableRequests != 1 || c.Requests != 0 {
+			t.Errorf("%+v: want what the step has shown", c)
+		}
+	})
+}
+
 func TestARequestThatOnlyTheCanaryRefusesIsAnsweredAndCounts(t *testing.T) {
 	v, trial := &versions{fail: infer.Invalidf("no such input")}, canaryOf(100)
 	d := direct(v, &trial, nil)
