@@ -74,11 +74,11 @@ func (m *modelEntry) add(g *generation) {
 // wentLive notes that g is what a request without a version gets now.
 func (l *loop) wentLive(g *generation) {
 	digest := plainDigest(g.Digest)
-	if is := fmt.Sprintf("%d/%s", g.Version, digest); l.live[g.Name] != is {
-		l.live[g.Name] = is
-	} else {
+	which := fmt.Sprintf("%d/%s", g.Version, digest)
+	if l.live[g.Name] == which {
 		return
 	}
+	l.live[g.Name] = which
 	l.happened(g, EventLive, "")
 	m := l.settings.of(g.Name)
 	changed := m.accept(digest) || m.Live != g.Version
