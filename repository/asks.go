@@ -109,6 +109,13 @@ func (l *loop) takeAsked(s scan) {
 	}
 }
 
+// takeForced takes what the source says of the models that are to be loaded again, in
+// ModeNone; the others stay as they were at the start.
+func (l *loop) takeForced(s scan) {
+	others := slices.DeleteFunc(slices.Clone(l.desired), func(d Desired) bool { return l.asks.waits(d.Name) })
+	l.desired = append(others, slices.DeleteFunc(s.desired, func(d Desired) bool { return !l.asks.waits(d.Name) })...)
+}
+
 // withdraw says that a model is not asked for any more.
 func (a *asks) withdraw(name string) {
 	if a.all {

@@ -136,8 +136,12 @@ func (l *loop) take(s scan) {
 	if l.o.Mode == ModeExplicit {
 		l.takeAsked(s)
 	} else {
-		l.desired = s.desired
 		l.asks.look(s.id, groupDesired(s.desired), func(string) bool { return true })
+		if l.watching() {
+			l.desired = s.desired
+		} else {
+			l.takeForced(s)
+		}
 	}
 	l.taken = true
 	l.forgetGone()
