@@ -1,13 +1,17 @@
 package repository
 
 import (
+	"context"
+	"maps"
 	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"galatea/config"
 	"galatea/infer"
+	"galatea/tensor"
 )
 
 // canary is a policy under which new versions go on trial.
@@ -140,5 +144,47 @@ func TestRollBackOfATrialThatStillLoads(t *testing.T) {
 		}
 		b.after(time.Minute)
 		b.serves(model("m"), "a")
+	})
+}
+
+func TestRefusedNameInTheStateIsNoCrash(t *testing.T) {
+	for _, text := range []string{`{"models":{"m":{"labels":{"stable":null}}}}`, `{"models":{"m":{"trial":{"version":1,"digest":"a","step":-1}}}}`} {
+		if _, err := LoadSettings(kept(text)); err == nil {
+			t.Errorf("%s: no error", text)
+		}
+	}
+}
+
+// kept is a Store that has a text.
+type kept string
+
+func (k kept) Load() ([]byte, error) { return []byte(k), nil }
+func (kept) Save([]byte) error       { return nil }
+
+func TestOlderVersionsWithOtherTensorsServeAfterARestart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		settings := &Settings{Models: map[string]*ModelSettings{"m": {Live: 2, Signature: &tensor.Signature{}}}}
+		var mu sync.Mutex
+		live := map[int64]bool{}
+		source := &fakeSource{changed: make(chan struct{}, 1), desired: trying(Policy{All: true}, 1, "a", 2, "b", 3, "c")}
+		loader := newFakeLoader(t)
+		r := New(source, func(ctx context.Context, d Desired, phase func(State)) (Servable, error) {
+			mu.Lock()
+			live[d.Version] = d.Live != nil
+			mu.Unlock()
+			return loader.load(ctx, d, phase)
+		}, NewRouter(), Options{Settings: settings})
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			r.Run(ctx)
+		}()
+		synctest.Wait()
+		cancel()
+		<-done
+		if want := map[int64]bool{1: false, 2: true, 3: true}; !maps.Equal(live, want) {
+			t.Errorf("compared with the version that served last: %v, want %v", live, want)
+		}
 	})
 }
