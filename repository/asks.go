@@ -112,8 +112,9 @@ func (l *loop) takeAsked(s scan) {
 // takeForced takes what the source says of the models that are to be loaded again, in
 // ModeNone; the others stay as they were at the start.
 func (l *loop) takeForced(s scan) {
-	others := slices.DeleteFunc(slices.Clone(l.desired), func(d Desired) bool { return l.asks.waits(d.Name) })
-	l.desired = append(others, slices.DeleteFunc(s.desired, func(d Desired) bool { return !l.asks.waits(d.Name) })...)
+	waits := func(d Desired) bool { return l.asks.waits(d.Name) }
+	again := slices.DeleteFunc(s.desired, func(d Desired) bool { return !waits(d) })
+	l.desired = append(slices.DeleteFunc(slices.Clone(l.desired), waits), again...)
 }
 
 // withdraw says that a model is not asked for any more.
