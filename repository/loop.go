@@ -38,6 +38,7 @@ type loop struct {
 	names       map[string]standing         // where they stand
 	forced      map[string]int              // how often a model was asked to load again though nothing had changed
 	live        map[string]string           // which generation answers for each model without a version
+	firsts      map[key]string              // files that were there before any version of their model took over, which need no trial
 	unloaded    map[key]bool                // versions that served, were unloaded, and still have their files
 	asks        asks
 	first       bool // the first pass has ended
@@ -76,7 +77,7 @@ func newLoop(r *Reconciler, workers *sync.WaitGroup, now time.Time) *loop {
 	l := &loop{
 		Reconciler: r, workers: workers, reports: make(chan func()), scans: make(chan scan), began: now,
 		unloaded: map[key]bool{}, asks: newAsks(r.o.LoadModels), settings: r.settings,
-		forced: map[string]int{}, live: map[string]string{},
+		forced: map[string]int{}, live: map[string]string{}, firsts: map[key]string{},
 	}
 	maps.Copy(l.asks.names, l.settings.Asked)
 	return l
@@ -146,6 +147,7 @@ func (l *loop) take(s scan) {
 	l.taken = true
 	l.forgetGone()
 	maps.DeleteFunc(l.unloaded, func(k key, _ bool) bool { return !l.listed(k) })
+	maps.DeleteFunc(l.firsts, func(k key, _ string) bool { return !l.listed(k) })
 }
 
 // forgetGone forgets what versions of models took over that are not there any more, so

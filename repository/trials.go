@@ -82,6 +82,13 @@ func (l *loop) tryNext(name string, versions []*Desired) {
 // next marks the versions of a model that have not taken over yet, and returns the one to
 // be tried; nil: none.
 func (l *loop) next(versions []*Desired) *Desired {
+	if m := l.settings.get(versions[0].Name); m.Live == 0 && len(m.Accepted) == 0 {
+		for _, d := range versions {
+			if !d.Settling {
+				l.firsts[key{d.Name, d.Version}] = d.Digest
+			}
+		}
+	}
 	strategy := versions[0].Policy.Rollout.Strategy
 	proven := l.proven(versions)
 	if proven == 0 || strategy != config.StrategyCanary && strategy != config.StrategyShadow {
@@ -141,7 +148,7 @@ func (l *loop) loadDigest(d *Desired) string {
 // number stands for one of them.
 func (l *loop) candidate(d *Desired) bool {
 	g := l.serving(d.Name, d.Version)
-	return d.Version != 0 && d.Withdrawn == "" && d.Policy.admits(d.Version) && !d.Settling && !l.unfit(d) &&
+	return d.Version != 0 && l.firsts[key{d.Name, d.Version}] != d.Digest && d.Withdrawn == "" && d.Policy.admits(d.Version) && !d.Settling && !l.unfit(d) &&
 		(g == nil || g.tried || plainDigest(g.Digest) == d.Digest)
 }
 

@@ -188,3 +188,26 @@ func TestOlderVersionsWithOtherTensorsServeAfterARestart(t *testing.T) {
 		}
 	})
 }
+
+func TestWhatIsThereAtTheFirstStartNeedsNoTrial(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := canary()
+		p.All = true
+		b := begin(t, Options{}, trying(p, 1, "a", 2, "b", 3, "c"), func(b *bench) {
+			b.loader.on("b", lasting(time.Second))
+			b.loader.on("c", failing(refusing()))
+		})
+		b.serves(model("m"), "a")
+		b.after(time.Minute)
+		b.serves(model("m"), "b")
+
+		regated := trying(p, 1, "a", 2, "b", 3, "c")
+		regated[2].Gate = "mended"
+		b.loader.on("c", nil)
+		b.has(regated) // what was refused then has to prove itself
+		b.serves(model("m"), "b")
+		b.serves(infer.Ref{Name: "m", Version: 3}, "c")
+		b.has(trying(p, 1, "a", 2, "b", 4, "d"))
+		b.serves(model("m"), "b")
+	})
+}

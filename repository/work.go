@@ -99,6 +99,7 @@ func (l *loop) failed(g *generation) {
 	e := Event{Kind: EventFailed, Model: g.Name, Version: g.Version, Digest: g.Digest, Text: g.err.Error()}
 	if g.terminal {
 		e.Kind = EventRefused
+		delete(l.firsts, key{g.Name, g.Version})
 	}
 	if gate, is := errors.AsType[*GateError](g.err); is {
 		e.Gate = gate.Gate
