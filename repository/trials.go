@@ -84,7 +84,7 @@ func (l *loop) tryNext(name string, versions []*Desired) {
 func (l *loop) next(versions []*Desired) *Desired {
 	if m := l.settings.get(versions[0].Name); m.Live == 0 && len(m.Accepted) == 0 {
 		for _, d := range versions {
-			if !d.Settling {
+			if !d.Settling && !l.unfit(d) {
 				l.firsts[key{d.Name, d.Version}] = d.Digest
 			}
 		}
