@@ -148,7 +148,9 @@ func (m *modelPlan) considered() []Desired {
 	}
 	needsStandIn := func(v int64) bool {
 		d := byVersion[v]
-		return m.missing(d) || m.failing(d) || d.Trial
+		// Where two do not fit into memory, none stands in while the same is tried again.
+		failing := m.failing(d) && !policy.Rollout.ResourceFirst
+		return m.missing(d) || failing || d.Trial
 	}
 	for _, v := range policy.choose(versions, needsStandIn) {
 		all = append(all, byVersion[v])
