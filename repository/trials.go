@@ -49,7 +49,7 @@ func (l *loop) aim() {
 		l.wanted[i].Digest = l.loadDigest(&l.wanted[i])
 	}
 	for _, g := range l.generations {
-		if d, listed := l.wantedOf(g); listed && d.Withdrawn == "" {
+		if d, listed := l.wantedOf(g); listed {
 			g.tried = d.Trial
 		}
 	}
@@ -99,10 +99,10 @@ func (l *loop) next(versions []*Desired) *Desired {
 		if d.Version <= proven {
 			continue
 		}
-		// What was on trial stays so while the files under its number are others, whatever
-		// comes of these.
+		// What was on trial stays so until it is gone: while the files under its number are
+		// others, whatever comes of these, and when it was rolled back.
 		g := l.serving(d.Name, d.Version)
-		d.Trial = g != nil && g.tried && d.Withdrawn == ""
+		d.Trial = g != nil && g.tried
 		if l.candidate(d) {
 			d.Trial = true
 			if next == nil || d.Version > next.Version {
@@ -154,8 +154,10 @@ func (l *loop) candidate(d *Desired) bool {
 
 // onTrial reports whether a generation is one that is on trial, or waits for that.
 func (l *loop) onTrial(g *generation) bool {
-	d, listed := l.wantedOf(g)
-	return listed && d.Trial
+	if d, listed := l.wantedOf(g); listed {
+		return d.Trial
+	}
+	return g.tried
 }
 
 // wantedOf finds what is wanted of a generation's number.

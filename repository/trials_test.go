@@ -2,7 +2,10 @@ package repository
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"maps"
+	"math/rand/v2"
 	"slices"
 	"sync"
 	"testing"
@@ -210,4 +213,97 @@ func TestWhatIsThereAtTheFirstStartNeedsNoTrial(t *testing.T) {
 		b.has(trying(p, 1, "a", 2, "b", 4, "d"))
 		b.serves(model("m"), "b")
 	})
+}
+
+// Version 1 stays, whatever its files are, and nobody promotes another one.
+func TestNothingTakesOverWithoutItsTrial(t *testing.T) {
+	for seed := range uint64(40) {
+		synctest.Test(t, func(t *testing.T) {
+			h := history{Rand: rand.New(rand.NewPCG(seed, 0)), t: t, settings: &Settings{Models: map[string]*ModelSettings{}}, p: canary()}
+			h.p.Latest = 1 + h.IntN(2)
+			h.files = trying(h.p, 1, "first")
+			h.start()
+			for step := range 150 {
+				h.happen()
+				h.b.has(h.files)
+				_, live := h.b.router.Names("m")
+				if live > 1 || live < h.live {
+					t.Fatalf("seed %d, step %d: version %d answers, after %d; %+v", seed, step, live, h.live, h.settings.get("m"))
+				}
+				h.live = live
+			}
+		})
+	}
+}
+
+// history is what happens to a model, at random.
+type history struct {
+	*rand.Rand
+	t        *testing.T
+	b        *bench
+	settings *Settings
+	p        Policy
+	files    []Desired
+	digests  int
+	live     int64 // what has answered since the start
+}
+
+func (h *history) start() {
+	h.live = 0
+	h.b = begin(h.t, Options{Settings: h.settings}, h.files, func(b *bench) {
+		for i := range 200 {
+			if h.IntN(4) == 0 {
+				b.loader.on(fmt.Sprint("d", i), lasting(time.Duration(h.IntN(5000))*time.Millisecond))
+			}
+			b.loader.on(fmt.Sprint("bad", i), failing(refusing()))
+		}
+	})
+}
+
+func (h *history) happen() {
+	h.files = slices.Clone(h.files) // the source has them
+	version := 1 + h.IntN(4)
+	at := slices.IndexFunc(h.files, func(d Desired) bool { return d.Version == int64(version) })
+	switch h.IntN(10) {
+	case 0, 1, 2:
+		h.drop(version, at)
+	case 3, 4:
+		if at >= 0 {
+			h.files[at].Settling = !h.files[at].Settling
+		}
+	case 5:
+		if at > 0 {
+			h.files = slices.Delete(h.files, at, at+1)
+		}
+	case 6:
+		if _, err := h.b.RollBack(h.t.Context(), "m", "bad"); err != nil && !errors.Is(err, ErrChoice) && !errors.Is(err, infer.ErrNoVersion) {
+			h.t.Errorf("roll back: %v", err)
+		}
+	case 7:
+		ctx, cancel := context.WithTimeout(h.t.Context(), time.Second)
+		_ = h.b.Reload(ctx, "m") // it may take longer
+		cancel()
+	case 8:
+		if h.IntN(5) == 0 {
+			h.b.end()
+			h.start()
+		}
+	default:
+		h.b.after(time.Duration(h.IntN(4000)) * time.Millisecond)
+	}
+}
+
+// drop puts other files under a number; at is where it is, -1 for nowhere.
+func (h *history) drop(version, at int) {
+	h.digests++
+	digest := fmt.Sprint("d", h.digests)
+	if version > 1 && h.IntN(3) == 0 {
+		digest = fmt.Sprint("bad", h.digests)
+	}
+	d := trying(h.p, version, digest)
+	if at < 0 {
+		h.files = append(h.files, d...)
+		return
+	}
+	h.files[at] = d[0]
 }
