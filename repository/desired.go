@@ -61,6 +61,9 @@ type Policy struct {
 	Labels  map[string]int64 // names for versions
 	Rollout config.Plan
 
+	// Unknown says that the config is wrong, so that nothing follows from what it does not say.
+	Unknown bool
+
 	// Kept versions are served whatever the rest says. The Reconciler adds those that
 	// have names.
 	Kept []int64

@@ -52,3 +52,21 @@ func TestLabelOfAVersionThatIsRolledBackStaysWhereItWent(t *testing.T) {
 		b.serves(stable, "b")
 	})
 }
+
+func TestPinsOutliveAConfigThatIsWrongForAWhile(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		settings := &Settings{Models: map[string]*ModelSettings{"m": {
+			Accepted: []string{"a"}, Live: 1, Labels: map[string]*Pin{"stable": {Version: 1, Config: 2}}, Trial: &Trial{Version: 2, Digest: "b", Step: 1},
+		}}}
+		wrong := trying(Policy{Unknown: true}, 1, "a", 2, "b")
+		wrong[0].Err, wrong[1].Err = errBoom, errBoom
+		b := begin(t, Options{Settings: settings}, wrong)
+		p := canary()
+		p.Labels = map[string]int64{"stable": 2}
+		b.has(trying(p, 1, "a", 2, "b"))
+		b.serves(infer.Ref{Name: "m", Label: "stable"}, "a")
+		if settings.get("m").Labels["stable"] == nil || settings.get("m").Trial.Step != 1 {
+			t.Errorf("left: %+v", settings.get("m"))
+		}
+	})
+}

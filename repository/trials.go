@@ -30,7 +30,7 @@ func (l *loop) aim() {
 		d := &l.wanted[i]
 		m := l.settings.get(d.Name)
 		if l.targets[d.Name] == nil {
-			if l.settings.Models[d.Name] != nil && l.settings.of(d.Name).dropStale(d.Policy) {
+			if l.settings.Models[d.Name] != nil && !d.Policy.Unknown && l.settings.of(d.Name).dropStale(d.Policy) {
 				l.save(nil)
 				m = l.settings.get(d.Name)
 			}
@@ -62,7 +62,7 @@ func (l *loop) tryNext(name string, versions []*Desired) {
 	m := l.settings.get(name)
 	next := l.next(versions)
 	if next == nil {
-		if m.Trial != nil {
+		if m.Trial != nil && !versions[0].Policy.Unknown {
 			l.settings.of(name).Trial = nil
 			l.save(nil)
 		}
