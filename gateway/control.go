@@ -146,6 +146,7 @@ func replyControl(c *gin.Context, name string, err error) {
 	var failed *repository.LoadError
 	switch {
 	case err == nil:
+		_ = expectReader(c, 0) // a load may have taken longer than an answer may
 		c.Status(http.StatusOK)
 	case errors.Is(err, repository.ErrMode):
 		replyError(c, http.StatusServiceUnavailable, onlyExplicit)

@@ -21,7 +21,8 @@ const heartbeat = 15 * time.Second
 
 // events answers GET /v2/events: the history as JSON, or, where the caller accepts
 // text/event-stream, that and all that follows as server-sent events (HTML, 9.2). Either
-// begins behind the event that ?after or Last-Event-ID names.
+// begins behind the event that Last-Event-ID, which a browser adds when it connects again, or
+// ?after names.
 func (g *Gateway) events(c *gin.Context) {
 	after, err := eventNumber(c)
 	if err != nil {
@@ -42,9 +43,9 @@ func (g *Gateway) events(c *gin.Context) {
 }
 
 func eventNumber(c *gin.Context) (uint64, error) {
-	text := c.Query("after")
+	text := c.GetHeader("Last-Event-ID")
 	if text == "" {
-		text = c.GetHeader("Last-Event-ID")
+		text = c.Query("after")
 	}
 	if text == "" {
 		return 0, nil
@@ -62,6 +63,7 @@ func (g *Gateway) stream(c *gin.Context, after uint64) {
 	c.Header("Content-Type", "text/event-stream")
 	c.Header("Cache-Control", "no-store")
 	c.Status(http.StatusOK)
+	c.Writer.Flush() // who waits for the first event knows that it is heard
 	for {
 		all, err := g.nextEvents(c.Request.Context(), after)
 		text := ": still here\n\n"

@@ -249,3 +249,26 @@ func TestAReaderWhoStallsIsStopped(t *testing.T) {
 		}
 	})
 }
+
+// patient is a control whose loads take longer than the server gives an answer.
+type patient struct{ anyModel }
+
+func (patient) Load(context.Context, string) error {
+	<-time.After(2 * time.Hour)
+	return nil
+}
+
+func TestALoadThatTakesLongIsAnswered(t *testing.T) {
+	bubble(t, yes, func(t *testing.T, g *Gateway, conn net.Conn) {
+		g.o.Control = patient{}
+		ask(t, conn, "POST /v2/repository/models/m/load", "Content-Length: 2\r\n\r\n{}")
+		resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = resp.Body.Close() }()
+		if resp.StatusCode != http.StatusOK {
+			t.Errorf("got %s", resp.Status)
+		}
+	})
+}

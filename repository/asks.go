@@ -59,21 +59,22 @@ func (l *loop) edited(ctx context.Context, e edit) {
 		if e.again {
 			l.forced[e.name]++
 		}
-		l.keepAsked(e.name, true)
 		l.asks.waiters = append(l.asks.waiters, &waiter{name: e.name, scan: l.scanID + 1, done: e.done})
 		l.scan(ctx)
 	}
 }
 
-// keepAsked remembers what was asked for, in ModeExplicit.
+// keepAsked remembers what was asked for, in ModeExplicit. That a model was unloaded is
+// worth it only where it would be loaded at the next start.
 func (l *loop) keepAsked(name string, asked bool) {
-	if l.o.Mode != ModeExplicit {
-		return
-	}
 	if l.settings.Asked == nil {
 		l.settings.Asked = map[string]bool{}
 	}
-	l.settings.Asked[name] = asked
+	if asked || slices.Contains(l.o.LoadModels, name) || slices.Contains(l.o.LoadModels, "*") && (!l.taken || l.known(name) == nil) {
+		l.settings.Asked[name] = asked
+	} else {
+		delete(l.settings.Asked, name)
+	}
 	l.save(nil)
 }
 
@@ -88,6 +89,11 @@ func (l *loop) takeAsked(s scan) {
 	}
 	l.asks.expand(found)
 	retried := l.asks.look(s.id, found, serves)
+	for name := range retried {
+		if l.asks.names[name] { // there is such a model
+			l.keepAsked(name, true)
+		}
+	}
 	l.generations = slices.DeleteFunc(l.generations, func(g *generation) bool { return retried[g.Name] && g.state == Failed })
 	l.desired = nil
 	for _, name := range names(before, nil) {
@@ -101,6 +107,14 @@ func (l *loop) takeAsked(s scan) {
 	for _, name := range names(found, nil) {
 		l.desired = append(l.desired, found[name]...)
 	}
+}
+
+// takeForced takes what the source says of the models that are to be loaded again, in
+// ModeNone; the others stay as they were at the start.
+func (l *loop) takeForced(s scan) {
+	waits := func(d Desired) bool { return l.asks.waits(d.Name) }
+	again := slices.DeleteFunc(s.desired, func(d Desired) bool { return !waits(d) })
+	l.desired = append(slices.DeleteFunc(slices.Clone(l.desired), waits), again...)
 }
 
 // withdraw says that a model is not asked for any more.

@@ -34,8 +34,8 @@ func (r *Reconciler) SetLabel(ctx context.Context, name, label string, version i
 	return r.edit(ctx, edit{name: name, change: func(l *loop) error { return l.setLabel(name, label, version) }})
 }
 
-// RollBack takes the version out of service that is on trial, or else the one that a
-// request without a version gets, and lets the one before it answer. Only this
+// RollBack takes the version out of service that is on trial, or loads to be, or else the
+// one that a request without a version gets, and lets the one before it answer. Only this
 // generation is meant: other files under the same number serve again. why is for the
 // index and the log. It returns the version that is withdrawn. Errors are SetLabel's.
 func (r *Reconciler) RollBack(ctx context.Context, name, why string) (version int64, err error) {
@@ -57,7 +57,7 @@ func (r *Reconciler) Promote(ctx context.Context, name string, version int64, wh
 func (r *Reconciler) Judge(ctx context.Context, t TrialInfo, take bool, why string) error {
 	return r.edit(ctx, edit{name: t.Model, change: func(l *loop) error {
 		current := l.settings.get(t.Model).Trial
-		if current == nil || current.Digest != t.Digest {
+		if current == nil || current.Version != t.Version || current.Digest != t.Digest {
 			return nil
 		}
 		if take {
@@ -72,7 +72,7 @@ func (r *Reconciler) Judge(ctx context.Context, t TrialInfo, take bool, why stri
 func (r *Reconciler) Advance(ctx context.Context, t TrialInfo, step int) error {
 	return r.edit(ctx, edit{name: t.Model, change: func(l *loop) error {
 		current := l.settings.get(t.Model).Trial
-		if current == nil || current.Digest != t.Digest {
+		if current == nil || current.Version != t.Version || current.Digest != t.Digest {
 			return nil
 		}
 		current.Step, current.Since = step, time.Now()
@@ -136,26 +136,44 @@ func (l *loop) rollBack(name, why string) (version int64, err error) {
 		return 0, err
 	}
 	m := l.settings.of(name)
-	g := l.trialOf(name)
-	if g == nil {
-		if g = l.standard(name); g == nil {
+	var digest string
+	if d, tried := l.trying(name); tried {
+		version, digest = d.Version, plainDigest(d.Digest)
+	} else {
+		g := l.standard(name)
+		switch {
+		case g == nil:
 			return 0, infer.ErrNoVersion
-		}
-		if l.before(g) == 0 {
+		case l.before(g) == 0:
 			return 0, notPossible("version %d of '%s' has no other to roll back to", g.Version, name)
 		}
+		version, digest = g.Version, plainDigest(g.Digest)
 	}
-	m.withdraw(Withdrawal{Version: g.Version, Digest: plainDigest(g.Digest), Why: why, At: time.Now().UTC()})
-	if m.Trial != nil && m.Trial.Version == g.Version {
+	m.withdraw(Withdrawal{Version: version, Digest: digest, Why: why, At: time.Now().UTC()})
+	if m.Trial != nil && m.Trial.Version == version {
 		m.Trial = nil
 	}
-	m.Accepted = slices.DeleteFunc(m.Accepted, func(d string) bool { return d == plainDigest(g.Digest) })
-	if m.Default != nil && m.Default.Version == g.Version {
+	m.Accepted = slices.DeleteFunc(m.Accepted, func(d string) bool { return d == digest })
+	if m.Live == version {
+		m.Live = 0
+	}
+	if m.Default != nil && m.Default.Version == version {
 		m.Default = nil
 	}
-	l.o.Log.Warn("rolled back", g.attrs(slog.String("why", why))...)
-	l.happened(g, EventWithdrawn, why)
-	return g.Version, nil
+	l.o.Log.Warn("rolled back", slog.String("model", name), slog.Int64("version", version), slog.String("digest", digest), slog.String("why", why))
+	l.event(Event{Kind: EventWithdrawn, Model: name, Version: version, Digest: digest, Text: why})
+	return version, nil
+}
+
+// trying finds the version of a model that is on trial, or is being loaded for that.
+func (l *loop) trying(name string) (Desired, bool) {
+	t := l.settings.get(name).Trial
+	for _, d := range l.wanted {
+		if t != nil && d.Name == name && d.Trial && d.Version == t.Version && plainDigest(d.Digest) == t.Digest {
+			return d, true
+		}
+	}
+	return Desired{}, false
 }
 
 // before returns the version that answers when g does not; 0: there is none.

@@ -61,6 +61,9 @@ type Policy struct {
 	Labels  map[string]int64 // names for versions
 	Rollout config.Plan
 
+	// Unknown says that the config is wrong, so that nothing follows from what it does not say.
+	Unknown bool
+
 	// Kept versions are served whatever the rest says. The Reconciler adds those that
 	// have names.
 	Kept []int64
@@ -77,6 +80,11 @@ func (p Policy) Names() map[string]int64 {
 		all[""] = p.Default
 	}
 	return all
+}
+
+// admits reports whether the policy may serve a version at all.
+func (p Policy) admits(version int64) bool {
+	return len(p.Specific) == 0 || slices.Contains(p.Specific, version) || slices.Contains(p.Kept, version)
 }
 
 // ErrTerminal marks a failure that only other files can mend: trying again will not help.

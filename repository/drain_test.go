@@ -173,3 +173,32 @@ func TestShutdownBeforeTheStart(t *testing.T) {
 		<-b.done
 	})
 }
+
+func TestResourceOrderHoldsWhileALoadIsTriedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := Policy{Latest: 1}
+		p.Rollout.ResourceFirst = true
+		tries := 0
+		b := begin(t, Options{}, trying(p, 1, "a"), func(b *bench) {
+			b.loader.on("b", func(context.Context, func(State)) error {
+				for _, s := range b.loader.made {
+					if s.closed.Load() == 0 {
+						t.Errorf("try %d beside %v", tries+1, s.id)
+					}
+				}
+				if tries++; tries < 3 {
+					return errBoom
+				}
+				return nil
+			})
+		})
+		b.has(trying(p, 1, "a", 2, "b"))
+		b.after(time.Minute)
+		b.serves(model("m"), "b")
+
+		b.loader.on("c", failing(errBoom))
+		b.has(trying(p, 1, "a", 2, "b", 3, "c"))
+		b.after(time.Minute)
+		b.serves(model("m"), "b") // once the newest is given up
+	})
+}

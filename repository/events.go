@@ -64,10 +64,13 @@ func (e *Events) add(event Event) {
 
 // Since returns the events after seq that are still remembered, and a channel that is
 // closed when there are more. Whoever is slower than the events sees a gap in their
-// numbers.
+// numbers. A seq that is yet to come is of an earlier start's history: all are after it.
 func (e *Events) Since(seq uint64) ([]Event, <-chan struct{}) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	if seq >= e.next {
+		seq = 0
+	}
 	from := len(e.last)
 	for from > 0 && e.last[from-1].Seq > seq {
 		from--

@@ -3,6 +3,7 @@ package repository
 import (
 	"context"
 	"errors"
+	"maps"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -335,6 +336,23 @@ func TestExplicitLoadBeforeRunWaitsForIt(t *testing.T) {
 		defer cancel()
 		if err := r.Load(ctx, "m"); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("got %v", err)
+		}
+	})
+}
+
+func TestNamesThatAreNoModelsAreNotKept(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		settings := &Settings{Models: map[string]*ModelSettings{}}
+		o := explicit("b")
+		o.Settings = settings
+		b := begin(t, o, files(latest, "a/1=x, b/1=y"))
+		b.asks("nobody", infer.ErrUnknownModel.Error())
+		b.unloads("nobody else")
+		b.asks("a", "")
+		b.unloads("b")
+		b.end()
+		if want := map[string]bool{"a": true, "b": false}; !maps.Equal(settings.Asked, want) {
+			t.Errorf("kept %v, want %v", settings.Asked, want)
 		}
 	})
 }

@@ -74,13 +74,15 @@ func (m *modelEntry) add(g *generation) {
 // wentLive notes that g is what a request without a version gets now.
 func (l *loop) wentLive(g *generation) {
 	digest := plainDigest(g.Digest)
-	if l.live[g.Name] == digest {
+	which := fmt.Sprintf("%d/%s", g.Version, digest)
+	if l.live[g.Name] == which {
 		return
 	}
-	l.live[g.Name] = digest
+	l.live[g.Name] = which
 	l.happened(g, EventLive, "")
 	m := l.settings.of(g.Name)
-	changed := m.accept(digest)
+	changed := m.accept(digest) || m.Live != g.Version
+	m.Live = g.Version
 	if c := g.version.servable.Info().Config; c != nil && (m.Signature == nil || fmt.Sprint(*m.Signature) != fmt.Sprint(c.Signature)) {
 		m.Signature, changed = &c.Signature, true
 	}

@@ -37,7 +37,8 @@ type loop struct {
 	targets     map[string]map[string]int64 // where the names of each model are to stand; "" is the default
 	names       map[string]standing         // where they stand
 	forced      map[string]int              // how often a model was asked to load again though nothing had changed
-	live        map[string]string           // digest of what answers for each model without a version
+	live        map[string]string           // which generation answers for each model without a version
+	firsts      map[key]string              // files that were there before any version of their model took over, which need no trial
 	unloaded    map[key]bool                // versions that served, were unloaded, and still have their files
 	asks        asks
 	first       bool // the first pass has ended
@@ -68,6 +69,7 @@ type generation struct {
 	why       string             // it is drained
 	cancel    context.CancelFunc // of the load that goes on
 	cancelled bool
+	tried     bool // its number was on trial when that was looked up last
 	version   *version
 }
 
@@ -75,7 +77,7 @@ func newLoop(r *Reconciler, workers *sync.WaitGroup, now time.Time) *loop {
 	l := &loop{
 		Reconciler: r, workers: workers, reports: make(chan func()), scans: make(chan scan), began: now,
 		unloaded: map[key]bool{}, asks: newAsks(r.o.LoadModels), settings: r.settings,
-		forced: map[string]int{}, live: map[string]string{},
+		forced: map[string]int{}, live: map[string]string{}, firsts: map[key]string{},
 	}
 	maps.Copy(l.asks.names, l.settings.Asked)
 	return l
@@ -135,12 +137,17 @@ func (l *loop) take(s scan) {
 	if l.o.Mode == ModeExplicit {
 		l.takeAsked(s)
 	} else {
-		l.desired = s.desired
 		l.asks.look(s.id, groupDesired(s.desired), func(string) bool { return true })
+		if l.watching() {
+			l.desired = s.desired
+		} else {
+			l.takeForced(s)
+		}
 	}
 	l.taken = true
 	l.forgetGone()
 	maps.DeleteFunc(l.unloaded, func(k key, _ bool) bool { return !l.listed(k) })
+	maps.DeleteFunc(l.firsts, func(k key, _ string) bool { return !l.listed(k) })
 }
 
 // forgetGone forgets what versions of models took over that are not there any more, so
@@ -148,7 +155,7 @@ func (l *loop) take(s scan) {
 func (l *loop) forgetGone() {
 	for name, m := range l.settings.Models {
 		if (m.Signature != nil || len(m.Accepted) > 0) && l.known(name) != nil {
-			m.Signature, m.Accepted, m.Trial = nil, nil, nil
+			m.Live, m.Signature, m.Accepted, m.Trial = 0, nil, nil, nil
 			delete(l.live, name)
 			l.save(nil)
 		}

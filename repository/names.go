@@ -10,11 +10,11 @@ import (
 // moves only to a version that is ready; until then it stays where it is.
 type standing map[string]int64
 
-// move returns where the names stand, given where they are to go and which versions are
-// ready to answer. A label that has stood for something and cannot any more, since the
-// version was withdrawn or its files are gone, has lost it and stands for the standard,
-// what a request without a version gets; 0 is nothing.
-func (n standing) move(to map[string]int64, ready func(version int64) bool, standard int64) (now standing, lost []string) {
+// move returns where the names stand, given where they are to go, which versions are
+// ready to answer, and which are gone: withdrawn, or without files. A label that has stood
+// for something and cannot any more stands for the standard, what a request without a
+// version gets; 0 is nothing. Where its version is gone, the label has lost that.
+func (n standing) move(to map[string]int64, ready, gone func(version int64) bool, standard int64) (now standing, lost []string) {
 	now = standing{}
 	for name, version := range to {
 		before, known := n[name]
@@ -25,7 +25,9 @@ func (n standing) move(to map[string]int64, ready func(version int64) bool, stan
 			now[name] = before
 		case known && standard != 0 && name != "":
 			now[name] = standard
-			lost = append(lost, name)
+			if before == version && gone(version) {
+				lost = append(lost, name)
+			}
 		}
 	}
 	return now, lost
@@ -57,6 +59,8 @@ func (l *loop) moveNames() {
 		now, lost := l.names[name].move(to, func(version int64) bool {
 			g := l.serving(name, version)
 			return g != nil && !l.onTrial(g)
+		}, func(version int64) bool {
+			return !slices.ContainsFunc(l.wanted, func(d Desired) bool { return d.Name == name && d.Version == version && d.Withdrawn == "" })
 		}, standard)
 		for _, label := range lost { // for good, so that a restart changes nothing
 			l.settings.of(name).setLabel(label, standard, l.policy(name).Labels[label])

@@ -148,7 +148,9 @@ func (m *modelPlan) considered() []Desired {
 	}
 	needsStandIn := func(v int64) bool {
 		d := byVersion[v]
-		return m.missing(d) || m.failing(d) || d.Trial
+		// Where two do not fit into memory, none stands in while the same is tried again.
+		failing := m.failing(d) && !policy.Rollout.ResourceFirst
+		return m.missing(d) || failing || d.Trial
 	}
 	for _, v := range policy.choose(versions, needsStandIn) {
 		all = append(all, byVersion[v])
@@ -228,7 +230,7 @@ func (m *modelPlan) drain(o Observed, d Desired, isChosen bool, s service) strin
 	case s.room && (!isChosen || !m.held(d)):
 		return "its memory is needed for the next version"
 	case isChosen: // the same number with other files
-		if next, known := m.generation(d.Version, d.Digest); known && next.State == Ready && !d.Trial {
+		if next, known := m.generation(d.Version, d.Digest); known && next.State == Ready {
 			return "replaced"
 		}
 		return ""

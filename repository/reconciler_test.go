@@ -323,6 +323,22 @@ func TestModeNoneLooksOnce(t *testing.T) {
 	})
 }
 
+func TestForcedLoadInModeNoneLeavesOtherModelsAsTheyWere(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := begin(t, Options{Mode: ModeNone}, files(latest, "a/1=x, b/1=y"))
+		b.source.set(files(latest, "a/1=x, b/1=changed, c/1=z"), nil)
+		if err := b.Reload(t.Context(), "a"); err != nil {
+			t.Error(err)
+		}
+		b.serves(model("a"), "x#1")
+		b.shows("a/1 READY", "b/1 READY")
+		b.serves(model("b"), "y")
+		if err := b.Reload(t.Context(), "nobody"); !errors.Is(err, infer.ErrUnknownModel) {
+			t.Errorf("a model that is not there: %v", err)
+		}
+	})
+}
+
 func TestOtherModesRefuseLoadAndUnload(t *testing.T) {
 	for _, mode := range []Mode{"", ModeNone, ModePoll} {
 		t.Run("mode "+string(mode), func(t *testing.T) {

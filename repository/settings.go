@@ -29,7 +29,8 @@ type ModelSettings struct {
 	// Accepted are the digests of the versions that have taken over, the newest last. Those
 	// of a model with a strategy that are not among them go on trial first.
 	Accepted []string `json:"accepted,omitempty"`
-	// Signature is that of the last version that took over.
+	// Live is the version that took over last, and Signature that version's.
+	Live      int64             `json:"live,omitempty"`
 	Signature *tensor.Signature `json:"signature,omitempty"`
 	Trial     *Trial            `json:"trial,omitempty"`
 }
@@ -92,9 +93,26 @@ func LoadSettings(store Store) (*Settings, error) {
 	for name, m := range s.Models {
 		if m == nil {
 			delete(s.Models, name)
+			continue
+		}
+		if err := m.check(); err != nil {
+			return nil, fmt.Errorf("the saved state: model %q: %w", name, err)
 		}
 	}
 	return s, nil
+}
+
+// check says what this program would never have kept.
+func (m *ModelSettings) check() error {
+	for label, pin := range m.Labels {
+		if pin == nil {
+			return fmt.Errorf("label %q stands for nothing: expected a version", label)
+		}
+	}
+	if m.Trial != nil && m.Trial.Step < 0 {
+		return fmt.Errorf("a trial in step %d: expected a number from 0 up", m.Trial.Step)
+	}
+	return nil
 }
 
 // encode returns the settings as a Store keeps them.

@@ -30,7 +30,7 @@ func (l *loop) aim() {
 		d := &l.wanted[i]
 		m := l.settings.get(d.Name)
 		if l.targets[d.Name] == nil {
-			if l.settings.Models[d.Name] != nil && l.settings.of(d.Name).dropStale(d.Policy) {
+			if l.settings.Models[d.Name] != nil && !d.Policy.Unknown && l.settings.of(d.Name).dropStale(d.Policy) {
 				l.save(nil)
 				m = l.settings.get(d.Name)
 			}
@@ -46,8 +46,11 @@ func (l *loop) aim() {
 		l.tryNext(name, versions)
 	}
 	for i := range l.wanted {
-		if d := &l.wanted[i]; l.forced[d.Name] > 0 {
-			d.Digest = fmt.Sprintf("%s#%d", d.Digest, l.forced[d.Name])
+		l.wanted[i].Digest = l.loadDigest(&l.wanted[i])
+	}
+	for _, g := range l.generations {
+		if d, listed := l.wantedOf(g); listed {
+			g.tried = d.Trial
 		}
 	}
 }
@@ -57,34 +60,16 @@ func (l *loop) aim() {
 // trial whose version is not there any more is over.
 func (l *loop) tryNext(name string, versions []*Desired) {
 	m := l.settings.get(name)
-	strategy := versions[0].Policy.Rollout.Strategy
-	proven := int64(0)
-	for _, d := range versions {
-		if slices.Contains(m.Accepted, d.Digest) && d.Withdrawn == "" {
-			proven = max(proven, d.Version)
-		}
-	}
-	var next *Desired
-	if strategy == config.StrategyCanary || strategy == config.StrategyShadow {
-		for _, d := range versions {
-			if proven == 0 || d.Version <= proven || !l.candidate(d) {
-				continue
-			}
-			d.Trial = true
-			if next == nil || d.Version > next.Version {
-				next = d
-			}
-		}
-	}
+	next := l.next(versions)
 	if next == nil {
-		if m.Trial != nil {
+		if m.Trial != nil && !versions[0].Policy.Unknown {
 			l.settings.of(name).Trial = nil
 			l.save(nil)
 		}
 		return
 	}
 	for _, d := range versions {
-		if d.Trial && d != next {
+		if d.Trial && d != next && l.candidate(d) {
 			d.Withdrawn = fmt.Sprintf("waits for the trial of version %d", next.Version)
 		}
 	}
@@ -94,22 +79,95 @@ func (l *loop) tryNext(name string, versions []*Desired) {
 	}
 }
 
+// next marks the versions of a model that have not taken over yet, and returns the one to
+// be tried; nil: none.
+func (l *loop) next(versions []*Desired) *Desired {
+	if m := l.settings.get(versions[0].Name); m.Live == 0 && len(m.Accepted) == 0 {
+		for _, d := range versions {
+			if !d.Settling && !l.unfit(d) {
+				l.firsts[key{d.Name, d.Version}] = d.Digest
+			}
+		}
+	}
+	strategy := versions[0].Policy.Rollout.Strategy
+	proven := l.proven(versions)
+	if proven == 0 || strategy != config.StrategyCanary && strategy != config.StrategyShadow {
+		return nil
+	}
+	var next *Desired
+	for _, d := range versions {
+		if d.Version <= proven {
+			continue
+		}
+		// What was on trial stays so until it is gone: while the files under its number are
+		// others, whatever comes of these, and when it was rolled back.
+		g := l.serving(d.Name, d.Version)
+		d.Trial = g != nil && g.tried
+		if l.candidate(d) {
+			d.Trial = true
+			if next == nil || d.Version > next.Version {
+				next = d
+			}
+		}
+	}
+	return next
+}
+
+// proven returns the newest version that needs no trial, since it has taken over: with
+// these files or, where it answers, with those before them. One that cannot serve does
+// not count, or there would be nothing to try others against.
+func (l *loop) proven(versions []*Desired) int64 {
+	m := l.settings.get(versions[0].Name)
+	newest := int64(0)
+	for _, d := range versions {
+		taken := slices.Contains(m.Accepted, d.Digest) || d.Version == m.Live
+		if taken && d.Withdrawn == "" && d.Policy.admits(d.Version) && (l.serving(d.Name, d.Version) != nil || !l.unfit(d)) {
+			newest = max(newest, d.Version)
+		}
+	}
+	return newest
+}
+
+// unfit reports whether a version's files cannot be loaded, as far as that is known.
+func (l *loop) unfit(d *Desired) bool {
+	loaded := *d
+	loaded.Digest = l.loadDigest(d)
+	return d.Err != nil || l.refusedAlready(loaded)
+}
+
+// loadDigest is a version's digest with the mark of a forced load.
+func (l *loop) loadDigest(d *Desired) string {
+	if n := l.forced[d.Name]; n > 0 {
+		return fmt.Sprintf("%s#%d", d.Digest, n)
+	}
+	return d.Digest
+}
+
 // candidate reports whether a version can be tried beside the one that serves. Other
-// files under a number that serves already cannot: the number stands for one of them.
+// files under a number that serves already cannot, unless that is on trial itself: the
+// number stands for one of them.
 func (l *loop) candidate(d *Desired) bool {
 	g := l.serving(d.Name, d.Version)
-	return d.Version != 0 && d.Withdrawn == "" && d.Err == nil && !d.Settling && !l.refusedAlready(*d) &&
-		(g == nil || plainDigest(g.Digest) == d.Digest)
+	return d.Version != 0 && l.firsts[key{d.Name, d.Version}] != d.Digest && d.Withdrawn == "" && d.Policy.admits(d.Version) && !d.Settling && !l.unfit(d) &&
+		(g == nil || g.tried || plainDigest(g.Digest) == d.Digest)
 }
 
 // onTrial reports whether a generation is one that is on trial, or waits for that.
 func (l *loop) onTrial(g *generation) bool {
+	if d, listed := l.wantedOf(g); listed {
+		return d.Trial
+	}
+	return g.tried
+}
+
+// wantedOf finds what is wanted of a generation's number.
+func (l *loop) wantedOf(g *generation) (Desired, bool) {
 	for _, d := range l.wanted {
-		if d.Name == g.Name && d.Version == g.Version && plainDigest(d.Digest) == plainDigest(g.Digest) {
-			return d.Trial
+		if d.Name == g.Name && d.Version == g.Version {
+			return d, true
 		}
 	}
-	return false
+	return Desired{}, false
 }
 
 // trialOf returns the model's generation that is on trial and ready, or nil.
@@ -126,7 +184,7 @@ func (l *loop) trialOf(name string) *generation {
 // trialReady says that a trial can begin, since its version is ready.
 func (l *loop) trialReady(g *generation) {
 	t := l.settings.get(g.Name).Trial
-	if t == nil || !l.onTrial(g) {
+	if t == nil || t.Version != g.Version || t.Digest != plainDigest(g.Digest) || !l.onTrial(g) {
 		return
 	}
 	t.Since = time.Now().UTC()

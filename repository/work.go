@@ -30,7 +30,11 @@ func (l *loop) startLoad(ctx context.Context, g *generation) {
 	l.o.Log.Info("loading", g.attrs()...)
 	l.happened(g, EventLoading, "")
 	d := g.Desired
-	d.Live = l.settings.get(g.Name).Signature
+	// Callers know the versions below the one that took over last, so these may be what they
+	// are: one that is rolled back to, or that serves beside it after a restart.
+	if m := l.settings.get(g.Name); g.Version >= m.Live {
+		d.Live = m.Signature
+	}
 	l.workers.Go(func() {
 		began := time.Now()
 		s, err := l.loadSafely(ctx, d, func(phase State) {
@@ -95,6 +99,7 @@ func (l *loop) failed(g *generation) {
 	e := Event{Kind: EventFailed, Model: g.Name, Version: g.Version, Digest: g.Digest, Text: g.err.Error()}
 	if g.terminal {
 		e.Kind = EventRefused
+		delete(l.firsts, key{g.Name, g.Version})
 	}
 	if gate, is := errors.AsType[*GateError](g.err); is {
 		e.Gate = gate.Gate

@@ -53,6 +53,8 @@ func Decide(p config.Plan, step int, in time.Duration, c Counts) (v Verdict, why
 	switch {
 	case in < s.Duration || shown < uint64(s.Requests):
 		return GoOn, ""
+	case tooMuch(p.Bounds, c):
+		return GoOn, "" // what little was seen is too much: there must be enough to tell
 	case step == len(p.Steps)-1:
 		return Promote, passed(p, c)
 	default:
@@ -65,6 +67,12 @@ func passed(p config.Plan, c Counts) string {
 		return fmt.Sprintf("its shadow stayed within the limits over %d requests", c.Compared)
 	}
 	return fmt.Sprintf("its canary stayed within the limits, the last step over %d requests", c.Requests)
+}
+
+// tooMuch reports whether a bound would be exceeded if it counted from the first request on.
+func tooMuch(b config.Bounds, c Counts) bool {
+	b.MinRequests = 1
+	return exceeded(b, c) != ""
 }
 
 // exceeded says which bound is, or "".

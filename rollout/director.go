@@ -111,13 +111,15 @@ func (d *Director) canary(ctx context.Context, req *infer.Request, t *Trial, r *
 			d.again(ctx, req, t, r, 0, got)
 		}
 		return resp, nil
-	case ctx.Err() != nil || errors.Is(err, infer.ErrInvalid):
+	case ctx.Err() != nil:
 		return nil, err // the caller's own doing
-	case gone(err):
-		return d.next.Infer(ctx, req)
 	}
-	r.count(t, func(c *Counts) { c.Requests++; c.Errors++ })
-	return d.next.Infer(ctx, req)
+	resp, stableErr := d.next.Infer(ctx, req)
+	// A request that neither takes is the caller's own doing, too.
+	if !gone(err) && (stableErr == nil || !errors.Is(err, infer.ErrInvalid)) {
+		r.count(t, func(c *Counts) { c.Requests++; c.Errors++ })
+	}
+	return resp, stableErr
 }
 
 // gone reports whether the version is not there any more, which is no fault of its.

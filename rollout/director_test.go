@@ -26,6 +26,7 @@ type versions struct {
 	mu    sync.Mutex
 	asked map[int64]int
 	fail  error                   // of version 2
+	both  bool                    // version 1 fails as well
 	value func(version int64) int // what a version answers; nil: the same
 	hold  chan struct{}           // when not nil, version 2 waits for it
 	freed atomic.Int32            // responses that were released
@@ -44,6 +45,9 @@ func (v *versions) Infer(ctx context.Context, req *infer.Request) (*infer.Respon
 	}
 	v.asked[version]++
 	v.mu.Unlock()
+	if version == 1 && v.both {
+		return nil, v.fail
+	}
 	if version == 2 {
 		if v.hold != nil {
 			select {
@@ -212,6 +216,39 @@ func TestCallersOfAFailingCanaryLoseNothing(t *testing.T) {
 	}
 }
 
+func TestARequestThatEndsInALaterStepLeavesItsCountsAlone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		v, trial := &versions{hold: make(chan struct{})}, canaryOf(100)
+		var now atomic.Pointer[Trial]
+		now.Store(&trial)
+		d := New(v, Options{Trial: func(string) (Trial, bool) { return *now.Load(), true }})
+		var slow sync.WaitGroup
+		slow.Go(func() { ask(t, d, plainRequest()) })
+		synctest.Wait()
+		next := trial
+		next.Step, next.Since = 1, time.Now()
+		next.Plan.Steps = append(next.Plan.Steps, config.Step{Percent: 0, Duration: time.Hour})
+		now.Store(&next)
+		ask(t, d, plainRequest()) // of the old version
+		close(v.hold)
+		slow.Wait()
+		if c := d.Counts(next); c.StableRequests != 1 || c.Requests != 0 {
+			t.Errorf("%+v: want what the step has shown", c)
+		}
+	})
+}
+
+func TestARequestThatOnlyTheCanaryRefusesIsAnsweredAndCounts(t *testing.T) {
+	v, trial := &versions{fail: infer.Invalidf("no such input")}, canaryOf(100)
+	d := direct(v, &trial, nil)
+	if got := ask(t, d, plainRequest()); got != 1 {
+		t.Errorf("version %d", got)
+	}
+	if c := d.Counts(trial); c.Requests != 1 || c.Errors != 1 {
+		t.Errorf("%+v", c)
+	}
+}
+
 func TestWhatIsNotTheVersionsFaultDoesNotCount(t *testing.T) {
 	for _, fault := range []error{infer.ErrNotReady, infer.ErrStopping, infer.ErrUnknownVersion} {
 		v, trial := &versions{fail: fault}, canaryOf(100)
@@ -223,7 +260,7 @@ func TestWhatIsNotTheVersionsFaultDoesNotCount(t *testing.T) {
 			t.Errorf("%v: %+v", fault, c)
 		}
 	}
-	v, trial := &versions{fail: infer.Invalidf("no such input")}, canaryOf(100)
+	v, trial := &versions{fail: infer.Invalidf("no such input"), both: true}, canaryOf(100)
 	d := direct(v, &trial, nil)
 	if _, err := d.Infer(t.Context(), plainRequest()); !errors.Is(err, infer.ErrInvalid) {
 		t.Errorf("got %v", err)

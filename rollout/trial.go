@@ -40,6 +40,7 @@ type run struct {
 
 	mu     sync.Mutex
 	step   int
+	since  time.Time // of the step
 	counts Counts
 }
 
@@ -52,7 +53,7 @@ func newRun(t *Trial) *run {
 	if t.Plan.Strategy == config.StrategyShadow {
 		n = max(1, t.Lanes) // more would wait in its queue
 	}
-	return &run{copies: make(chan struct{}, n), step: t.Step}
+	return &run{copies: make(chan struct{}, n), step: t.Step, since: t.Since}
 }
 
 // buckets is how finely callers are told apart.
@@ -86,25 +87,31 @@ func every(n *atomic.Uint64, percent float64) bool {
 	return int64(i*percent/100) > int64((i-1)*percent/100)
 }
 
-// count changes the counts of the present step.
+// count changes the counts of the present step; t is the trial as it was when the request
+// came. What ends after the step that it began in does not count.
 func (r *run) count(t *Trial, change func(*Counts)) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.enter(t.Step)
-	change(&r.counts)
+	if !t.Since.Before(r.since) {
+		r.enter(t)
+		change(&r.counts)
+	}
 }
 
 // enter begins a step anew; what was counted before was another's.
-func (r *run) enter(step int) {
-	if r.step != step {
-		r.step, r.counts = step, Counts{}
+func (r *run) enter(t *Trial) {
+	if r.step != t.Step || !r.since.Equal(t.Since) {
+		r.step, r.since, r.counts = t.Step, t.Since, Counts{}
 	}
 }
 
 func (r *run) snapshot(t *Trial) Counts {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.enter(t.Step)
+	if t.Since.Before(r.since) {
+		return Counts{}
+	}
+	r.enter(t)
 	return r.counts
 }
 

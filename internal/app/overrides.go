@@ -25,7 +25,51 @@ type overrides struct {
 	temporary    string // until the server ends
 	kept         string // over restarts; "": there is no such
 
-	mu sync.Mutex // held over one change
+	turns turns      // loads, which may be undone: one at a time for each model
+	mu    sync.Mutex // held over one change
+}
+
+// turns lets one at a time do something to a model.
+type turns struct {
+	mu    sync.Mutex
+	taken map[string]chan struct{} // by model, closed when the turn is over
+}
+
+// take waits for a model's turn, which ends with a call of over. The error is ctx's.
+func (t *turns) take(ctx context.Context, name string) (over func(), err error) {
+	mine := make(chan struct{})
+	for {
+		before := t.enter(name, mine)
+		if before == nil {
+			return func() { t.leave(name, mine) }, nil
+		}
+		select {
+		case <-before:
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		}
+	}
+}
+
+// enter takes the turn, or returns the one that goes on.
+func (t *turns) enter(name string, mine chan struct{}) (before chan struct{}) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if before = t.taken[name]; before != nil {
+		return before
+	}
+	if t.taken == nil {
+		t.taken = map[string]chan struct{}{}
+	}
+	t.taken[name] = mine
+	return nil
+}
+
+func (t *turns) leave(name string, mine chan struct{}) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	delete(t.taken, name)
+	close(mine)
 }
 
 // newOverrides tidies what an earlier server has kept; state is --state-dir's, "" for
@@ -224,6 +268,11 @@ var _ gateway.Control = control{}
 // Load makes the model what the repositories have, and loads that.
 func (c control) Load(ctx context.Context, name string) error {
 	if c.Mode() == repository.ModeExplicit {
+		over, err := c.overrides.turns.take(ctx, name)
+		if err != nil {
+			return err
+		}
+		defer over()
 		if err := c.overrides.drop(name); err != nil {
 			return err
 		}
@@ -237,6 +286,11 @@ func (c control) LoadWith(ctx context.Context, name string, over gateway.Overrid
 	if c.Mode() != repository.ModeExplicit {
 		return repository.ErrMode
 	}
+	turnOver, err := c.overrides.turns.take(ctx, name)
+	if err != nil {
+		return err
+	}
+	defer turnOver()
 	undo, done, err := c.overrides.put(name, over)
 	if err != nil {
 		return &repository.LoadError{Name: name, Failures: []repository.Failure{{Text: err.Error()}}}

@@ -24,6 +24,9 @@ func openState(dir string) (repository.Store, *repository.Settings, error) {
 	}
 	store := state{dir}
 	settings, err := repository.LoadSettings(store)
+	if err != nil {
+		err = fmt.Errorf("%s: %w: mend the file, or move it away to forget what was decided", filepath.Join(dir, stateFile), err)
+	}
 	return store, settings, err
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io/fs"
 	"math"
 	"math/rand/v2"
 	"os"
@@ -142,6 +143,9 @@ func warmRow(d tensor.DType, in config.WarmupInput, n int64, folder string) ([]b
 	switch {
 	case in.InputDataFile != "":
 		data, err := os.ReadFile(filepath.Join(folder, in.InputDataFile))
+		if errors.Is(err, fs.ErrNotExist) { // trying again would not bring it
+			return nil, fmt.Errorf("no file %s/%s in the model's folder", warmupFolder, in.InputDataFile)
+		}
 		if err != nil {
 			return nil, err
 		}

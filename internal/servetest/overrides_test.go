@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"go.uber.org/goleak"
@@ -110,6 +111,46 @@ func TestLoadsThatBringTheModelAlong(t *testing.T) {
 	}
 	if data, err := os.ReadFile(filepath.Join(root, "m", "1", "model.onnx")); err != nil || string(data) != string(onnxtest.Scale(1)) {
 		t.Errorf("the repository was changed: %v", err)
+	}
+	goleak.VerifyNone(t)
+}
+
+func TestLoadsThatBringTheSameModelAlongAtOnce(t *testing.T) {
+	root, state := t.TempDir(), t.TempDir()
+	onnxtest.Version(t, root, "m", 1, onnxtest.Scale(1))
+	o := servetest.Options{Repositories: []string{root}, Control: repository.ModeExplicit, StateDir: state}
+	s := servetest.Start(t, o)
+	s.Ready()
+	good := loadWith(t, map[string]any{"config": `{}`, "file:9/model.onnx": base64.StdEncoding.EncodeToString(onnxtest.Scale(7)), "persist": true})
+	bad := loadWith(t, map[string]any{"config": `{}`, "file:9/model.onnx": "AAAA", "persist": true})
+	var callers sync.WaitGroup
+	for i := range 24 {
+		callers.Go(func() {
+			body, want := good, http.StatusOK
+			if i%2 == 0 {
+				body, want = bad, http.StatusBadRequest
+			}
+			if reply := s.Post("/v2/repository/models/m/load", body); reply.Status != want {
+				t.Errorf("got %v, want %d", reply, want)
+			}
+		})
+	}
+	callers.Wait()
+	if err := s.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	left, err := filepath.Glob(filepath.Join(state, "overrides", "*"))
+	hidden, _ := filepath.Glob(filepath.Join(state, "overrides", ".[^.]*"))
+	if err != nil || len(left) != 1 || len(hidden) > 0 {
+		t.Errorf("left: %v %v %v", left, hidden, err)
+	}
+	s = servetest.Start(t, o)
+	s.Ready()
+	if reply := s.Post("/v2/models/m/infer", `{"inputs":[{"name":"x","shape":[1,4],"datatype":"FP32","data":[1,2,3,4]}]}`); !strings.Contains(string(reply.Body), "[7.0,14.0,21.0,28.0]") {
+		t.Errorf("got %v", reply)
+	}
+	if err := s.Stop(); err != nil {
+		t.Fatal(err)
 	}
 	goleak.VerifyNone(t)
 }

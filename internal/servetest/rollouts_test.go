@@ -2,11 +2,15 @@ package servetest_test
 
 import (
 	"bufio"
+	"context"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 
@@ -88,5 +92,52 @@ func TestTheStreamOfEvents(t *testing.T) {
 		t.Error(err)
 	}
 	_ = resp.Body.Close()
+	goleak.VerifyNone(t)
+}
+
+func TestAStreamOfEventsThatIsTakenUpAgain(t *testing.T) {
+	root := t.TempDir()
+	onnxtest.Version(t, root, "m", 1, onnxtest.Scale(1))
+	s := servetest.Start(t, servetest.Options{Repositories: []string{root}})
+	s.Ready()
+	var all struct{ Events []struct{ Seq int } }
+	events := func(lastID string) int {
+		t.Helper()
+		reply, err := s.Do(t.Context(), servetest.Request{Method: http.MethodGet, Path: "/v2/events?after=1", Header: map[string]string{"Last-Event-ID": lastID}})
+		all.Events = nil
+		if err == nil {
+			err = json.Unmarshal(reply.Body, &all)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(all.Events)
+	}
+	behind := events("")
+	last := all.Events[behind-1].Seq
+	if got := events(strconv.Itoa(last)); got != 0 {
+		t.Errorf("%d events behind the last: the header is newer than the address", got)
+	}
+	if got := events("4711"); got != behind+1 {
+		t.Errorf("%d events behind one of an earlier start, want all %d", got, behind+1)
+	}
+
+	// There is nothing to tell, yet the caller knows at once that it is connected.
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.URL("/v2/events"), http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Accept", "text/event-stream")
+	req.Header.Set("Last-Event-ID", strconv.Itoa(last))
+	resp, err := s.Client().Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = resp.Body.Close()
+	if err := s.Stop(); err != nil {
+		t.Error(err)
+	}
 	goleak.VerifyNone(t)
 }

@@ -147,7 +147,7 @@ func (s scanner) config(f folder) (configFile, error) {
 	shown := s.shown(name)
 	c.key, c.digest = raw, fmt.Sprintf("%x", sha256.Sum256(raw))
 	if len(raw) > maxConfig {
-		c.wrong = fmt.Errorf("%s: larger than %d bytes", shown, maxConfig)
+		c.wrong, c.policy.Unknown = fmt.Errorf("%s: larger than %d bytes", shown, maxConfig), true
 		return c, nil
 	}
 	parsed, err := config.ParseModel(shown, raw)
@@ -155,7 +155,7 @@ func (s scanner) config(f folder) (configFile, error) {
 		parsed, err = parsed.Named(f.name)
 	}
 	if err != nil {
-		c.wrong = err
+		c.wrong, c.policy.Unknown = err, true
 		return c, nil
 	}
 	c.model = parsed

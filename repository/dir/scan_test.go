@@ -106,14 +106,20 @@ func TestWrongConfigs(t *testing.T) {
 			if len(got) != 2 || !strings.HasPrefix(got[0], shown(row.want, root)) || got[1] != "b/1" {
 				t.Errorf("got %q", got)
 			}
-			before := scan(t, s)[0].Digest
+			first := scan(t, s)[0]
+			before := first.Digest
+			if !first.Policy.Unknown {
+				t.Error("its policy is said to be known")
+			}
 			write(t, root, map[string]string{"a/config.yaml": "name: c\n"})
 			if after := scan(t, s)[0]; after.Digest == before {
 				t.Error("another wrong config has the same digest")
 			}
 			must(t, os.Remove(filepath.Join(root, "a/config.yaml")))
 			scan(t, s)
-			finds(t, s, "a/1", "b/1")
+			if last := finds(t, s, "a/1", "b/1"); last[0].Policy.Unknown {
+				t.Error("its policy is still unknown")
+			}
 		})
 	}
 }
