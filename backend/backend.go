@@ -67,18 +67,25 @@ const (
 	GPU
 )
 
-// Device is a processor that a session runs on.
+// Device is a processor that a session runs on, and where its threads do. Instances
+// on equal devices share a session.
 type Device struct {
-	Kind  DeviceKind
-	Index int // which GPU; 0 for CPU
+	Kind    DeviceKind
+	Index   int    // which GPU; 0 for CPU
+	CPUs    string // the processors that threads run on, as numbers between commas; "": all. Linux has it.
+	Threads int    // that one operator may use, the calling one included; 0: the artifact's IntraOpThreads
 }
 
-// String returns cpu or gpu:N.
+// String returns cpu or gpu:N, with the processors where they are set.
 func (d Device) String() string {
+	name := "cpu"
 	if d.Kind == GPU {
-		return fmt.Sprintf("gpu:%d", d.Index)
+		name = fmt.Sprintf("gpu:%d", d.Index)
 	}
-	return "cpu"
+	if d.CPUs != "" {
+		name += "(" + d.CPUs + ")"
+	}
+	return name
 }
 
 // Artifact is what a backend loads.

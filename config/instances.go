@@ -56,8 +56,8 @@ type HostPolicy struct {
 	CPUCores string `yaml:"cpu_cores" rule:"required"`
 }
 
-// maxCPU is the highest number of a processor; Linux has room for so many.
-const maxCPU = 8191
+// maxCPU is the highest number of a processor; a set of them has room for so many.
+const maxCPU = 1023
 
 // ParseCPUs reads a list of processors such as 0-3,8 and returns it sorted.
 func ParseCPUs(text string) ([]int, error) {

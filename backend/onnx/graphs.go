@@ -41,7 +41,7 @@ const (
 // cachedSession opens a session with the graph that an earlier load left in the
 // artifact's folder, or leaves one there. Whatever is wrong with the folder is a line
 // in the log; the session is then made as if there were none.
-func (r *Runtime) cachedSession(ctx context.Context, a backend.Artifact, d backend.Device, f *files) (*C.OrtSession, error) {
+func (r *Runtime) cachedSession(ctx context.Context, a backend.Artifact, d place, f *files) (*C.OrtSession, error) {
 	if a.GraphCache == "" || d.Kind != backend.CPU || len(a.External) > 0 || graphLevel(a.Options.GraphLevel) == graphNone {
 		return r.openSession(ctx, a, d, f, "")
 	}
@@ -65,7 +65,7 @@ func (r *Runtime) cachedSession(ctx context.Context, a backend.Artifact, d backe
 }
 
 // fromGraph opens a session with the graph in a file.
-func (r *Runtime) fromGraph(ctx context.Context, a backend.Artifact, d backend.Device, path string) (*C.OrtSession, error) {
+func (r *Runtime) fromGraph(ctx context.Context, a backend.Artifact, d place, path string) (*C.OrtSession, error) {
 	content, err := readFile(path)
 	if err != nil {
 		return nil, err
@@ -81,7 +81,7 @@ func (r *Runtime) fromGraph(ctx context.Context, a backend.Artifact, d backend.D
 
 // intoGraph opens a session with a model, and leaves its graph at path. written says
 // why it could not; err, why there is no session.
-func (r *Runtime) intoGraph(ctx context.Context, a backend.Artifact, d backend.Device, f *files, path string) (session *C.OrtSession, written, err error) {
+func (r *Runtime) intoGraph(ctx context.Context, a backend.Artifact, d place, f *files, path string) (session *C.OrtSession, written, err error) {
 	part, written := createPart(a.GraphCache)
 	if written != nil {
 		session, err = r.openSession(ctx, a, d, f, "")

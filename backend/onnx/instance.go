@@ -29,6 +29,7 @@ import (
 type instance struct {
 	model   *model
 	session *C.OrtSession
+	cpus    *C.galatea_cpus // the model's; nil: all
 	options *C.OrtRunOptions
 
 	names   []*C.char // inputs, then outputs, in the signature's order
@@ -58,7 +59,7 @@ func (m *model) NewInstance(_ context.Context, d backend.Device) (backend.Instan
 	if session == nil {
 		return nil, fmt.Errorf("%s: no session on %v", m.name, d)
 	}
-	in := &instance{model: m, session: session, buffers: make([]buffer, len(m.signature.Inputs))}
+	in := &instance{model: m, session: session, cpus: m.cpus[d.CPUs], buffers: make([]buffer, len(m.signature.Inputs))}
 	if err := check(C.CreateRunOptions(&in.options)); err != nil {
 		return nil, fmt.Errorf("%s: run options: %w", m.name, err)
 	}
@@ -246,7 +247,7 @@ func (in *instance) runTerminable(ctx context.Context, inputs, outputs int) erro
 	var status *C.OrtStatus
 	ready := in.stopper.begin(ctx, in.options)
 	if ready {
-		status = C.galatea_run(in.session, in.options, in.model.runtime.memory,
+		status = C.galatea_run(in.session, in.options, in.model.runtime.memory, in.cpus,
 			&in.inputs[0], C.size_t(inputs), &in.outputs[0], C.size_t(outputs))
 	}
 	stopped := in.stopper.end()

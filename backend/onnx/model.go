@@ -12,6 +12,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
+	"strings"
 	"unsafe"
 
 	"galatea/backend"
@@ -25,6 +27,7 @@ type model struct {
 	signature tensor.Signature  // the artifact's
 	run       map[string]string // run configuration entries
 	sessions  map[backend.Device]*C.OrtSession
+	cpus      map[string]*C.galatea_cpus // by Device.CPUs; "": nil
 }
 
 // Load reads the artifact's files into memory and opens a session for each of its
@@ -40,12 +43,15 @@ func (r *Runtime) Load(ctx context.Context, a backend.Artifact) (backend.Model, 
 	}
 	defer C.galatea_return_memory()
 	defer files.free()
-	m := &model{runtime: r, name: a.Name, signature: a.Signature, run: a.Options.RunEntries, sessions: map[backend.Device]*C.OrtSession{}}
+	m := &model{runtime: r, name: a.Name, signature: a.Signature, run: a.Options.RunEntries, sessions: map[backend.Device]*C.OrtSession{}, cpus: map[string]*C.galatea_cpus{}}
 	for _, d := range a.Devices {
 		if m.sessions[d] != nil {
 			continue
 		}
-		session, err := r.cachedSession(ctx, a, d, files)
+		if err := m.addCPUs(d.CPUs); err != nil {
+			return nil, errors.Join(err, m.Close())
+		}
+		session, err := r.cachedSession(ctx, threadsOn(a, d), place{d, m.cpus[d.CPUs]}, files)
 		if err != nil {
 			return nil, errors.Join(err, m.Close())
 		}
@@ -61,12 +67,51 @@ func (r *Runtime) Load(ctx context.Context, a backend.Artifact) (backend.Model, 
 	return m, nil
 }
 
+// place is a device with its processors as the system has them.
+type place struct {
+	backend.Device
+	cpus *C.galatea_cpus
+}
+
+// threadsOn returns the artifact with the threads that the device says.
+func threadsOn(a backend.Artifact, d backend.Device) backend.Artifact {
+	if d.Threads > 0 {
+		a.Options.IntraOpThreads = d.Threads
+	}
+	return a
+}
+
+// addCPUs makes the set of processors that a device names, unless it is there.
+func (m *model) addCPUs(text string) error {
+	if m.cpus[text] != nil || text == "" {
+		return nil
+	}
+	var numbers []C.int
+	for part := range strings.SplitSeq(text, ",") {
+		n, err := strconv.ParseInt(part, 10, 32)
+		if err != nil {
+			return fmt.Errorf("%s: processors %q: %w", m.name, text, err)
+		}
+		numbers = append(numbers, C.int(n))
+	}
+	var cpus *C.galatea_cpus
+	if err := check(C.galatea_new_cpus(&numbers[0], C.size_t(len(numbers)), &cpus)); err != nil {
+		return fmt.Errorf("%s: %w: processors %s: %w", m.name, backend.ErrUnsupported, text, err)
+	}
+	m.cpus[text] = cpus
+	return nil
+}
+
 func (m *model) Signature() tensor.Signature { return m.signature }
 
 func (m *model) Close() error {
 	for d, session := range m.sessions {
 		C.ReleaseOrtSession(session)
 		delete(m.sessions, d)
+	}
+	for text, cpus := range m.cpus {
+		C.galatea_free_cpus(cpus)
+		delete(m.cpus, text)
 	}
 	C.galatea_return_memory() // not at low priority: others wait for the locks
 	return nil

@@ -235,7 +235,7 @@ static OrtStatus *read_output(galatea_output *out) {
   return GetTensorMutableData(out->value, &out->data);
 }
 
-OrtStatus *galatea_run(OrtSession *s, OrtRunOptions *o, OrtMemoryInfo *memory,
+OrtStatus *galatea_run(OrtSession *s, OrtRunOptions *o, OrtMemoryInfo *memory, const galatea_cpus *cpus,
                        galatea_input *in, size_t n_in, galatea_output *out, size_t n_out) {
   OrtValue *inputs[n_in + 1], *outputs[n_out + 1];
   char *in_names[n_in + 1], *out_names[n_out + 1];
@@ -247,7 +247,10 @@ OrtStatus *galatea_run(OrtSession *s, OrtRunOptions *o, OrtMemoryInfo *memory,
     status = make_input(&in[i], memory, &inputs[i]);
   }
   for (size_t i = 0; i < n_out; i++) out_names[i] = (char *)out[i].name;
+  galatea_cpus *before = NULL;
+  if (!status) status = galatea_enter_cpus(cpus, &before);
   if (!status) status = RunOrtSessionWithOptions(s, inputs, in_names, (int)n_in, outputs, out_names, (int)n_out, o);
+  galatea_leave_cpus(before);
   for (size_t i = 0; i < n_in; i++)
     if (inputs[i]) ReleaseOrtValue(inputs[i]);
   for (size_t i = 0; i < n_out; i++) {

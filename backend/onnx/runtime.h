@@ -78,9 +78,20 @@ OrtStatus *galatea_add_external(OrtSessionOptions *o, const char *const *names, 
 OrtStatus *galatea_specs(OrtSession *s, int outputs, galatea_spec **specs, size_t *count);
 void galatea_free_specs(galatea_spec *specs, size_t count);
 
+// A set of processors. Making one fails where the system has no such sets, or a number is none.
+typedef struct galatea_cpus galatea_cpus;
+OrtStatus *galatea_new_cpus(const int *numbers, size_t n, galatea_cpus **cpus);
+void galatea_free_cpus(galatea_cpus *cpus);
+
+// Moves the calling thread onto the processors, and back to where it was. Both do
+// nothing where there is nothing to do.
+OrtStatus *galatea_enter_cpus(const galatea_cpus *cpus, galatea_cpus **before);
+void galatea_leave_cpus(galatea_cpus *before);
+
 // Runs the session. On success every output holds a value of the runtime's own;
 // on failure none does.
-OrtStatus *galatea_run(OrtSession *s, OrtRunOptions *o, OrtMemoryInfo *memory,
+// The calling thread runs on the processors of cpus meanwhile; NULL: where it likes.
+OrtStatus *galatea_run(OrtSession *s, OrtRunOptions *o, OrtMemoryInfo *memory, const galatea_cpus *cpus,
                        galatea_input *in, size_t n_in, galatea_output *out, size_t n_out);
 void galatea_release_outputs(galatea_output *out, size_t n);
 
@@ -95,8 +106,9 @@ void galatea_return_memory(void);
 
 // CreateSession on a thread of its own, whose priority is low from when it has started
 // the session's pool threads, of which there are so many: the pool has the normal one,
-// and the work that follows the lower. Only Linux lowers it.
-OrtStatus *galatea_create_session(void *data, size_t size, OrtEnv *env, OrtSession **session, OrtSessionOptions *o, int pool);
+// and the work that follows the lower. Only Linux lowers it. All of them run on the
+// processors of cpus; NULL: where they like.
+OrtStatus *galatea_create_session(void *data, size_t size, OrtEnv *env, OrtSession **session, OrtSessionOptions *o, int pool, const galatea_cpus *cpus);
 
 // Keeps a line of the runtime's log for later where the calling thread is one of low
 // priority, and says whether it did: Go may start a thread of its own from one that

@@ -46,7 +46,7 @@ import (
 // openSession makes a session for one device from a model's bytes. The optimised graph
 // is written to save, unless that is empty. While the session is made, the end of ctx
 // asks the runtime to give up.
-func (r *Runtime) openSession(ctx context.Context, a backend.Artifact, d backend.Device, f *files, save string) (*C.OrtSession, error) {
+func (r *Runtime) openSession(ctx context.Context, a backend.Artifact, d place, f *files, save string) (*C.OrtSession, error) {
 	var options *C.OrtSessionOptions
 	if err := check(C.CreateSessionOptions(&options)); err != nil {
 		return nil, fmt.Errorf("%s: session options: %w", a.Name, err)
@@ -94,7 +94,7 @@ func (r *Runtime) openSession(ctx context.Context, a backend.Artifact, d backend
 // own, at low priority from when the session's threads, which keep the priority they are
 // started with, are there. What a GPU's driver starts is not ours to see, so there the
 // priority stays.
-func (r *Runtime) createSession(o *C.OrtSessionOptions, want backend.Options, d backend.Device, model []byte) (session *C.OrtSession, err error) {
+func (r *Runtime) createSession(o *C.OrtSessionOptions, want backend.Options, d place, model []byte) (session *C.OrtSession, err error) {
 	data, size := unsafe.Pointer(&model[0]), C.size_t(len(model))
 	if d.Kind == backend.GPU {
 		err = check(C.CreateSession(data, size, r.env, &session, o))
@@ -104,7 +104,7 @@ func (r *Runtime) createSession(o *C.OrtSessionOptions, want backend.Options, d 
 	if want.Parallel {
 		threads += max(1, want.InterOpThreads) - 1
 	}
-	err = check(C.galatea_create_session(data, size, r.env, &session, o, C.int(threads)))
+	err = check(C.galatea_create_session(data, size, r.env, &session, o, C.int(threads), d.cpus))
 	return session, err
 }
 
@@ -172,7 +172,7 @@ func graphLevel(triton int) C.int {
 }
 
 // appendProviders puts the execution providers for a GPU before the CPU's.
-func (r *Runtime) appendProviders(o *C.OrtSessionOptions, providers []backend.Provider, d backend.Device) error {
+func (r *Runtime) appendProviders(o *C.OrtSessionOptions, providers []backend.Provider, d place) error {
 	if len(providers) == 0 {
 		providers = []backend.Provider{{Name: "cuda"}}
 	}

@@ -115,22 +115,27 @@ typedef struct {
   OrtSession *session;
   OrtSessionOptions *options;
   int pool;  // threads of the pool that are not started yet
+  const galatea_cpus *cpus;
   OrtStatus *status;
 } creation;
 
 static void *create(void *p) {
   creation *c = p;
+  galatea_cpus *before = NULL;
   kept = &c->last;
+  c->status = galatea_enter_cpus(c->cpus, &before);  // which the pool's threads inherit
+  if (c->status) return NULL;
   if (c->pool == 0)
     lower_priority();
   else
     c->status = galatea_own_threads(c->options, &c->pool, create_thread, join_thread);
   if (!c->status) c->status = CreateSession(c->data, c->size, c->env, &c->session, c->options);
+  galatea_leave_cpus(before);
   return NULL;
 }
 
-OrtStatus *galatea_create_session(void *data, size_t size, OrtEnv *env, OrtSession **session, OrtSessionOptions *o, int pool) {
-  creation c = {NULL, &c.first, data, size, env, NULL, o, pool, NULL};
+OrtStatus *galatea_create_session(void *data, size_t size, OrtEnv *env, OrtSession **session, OrtSessionOptions *o, int pool, const galatea_cpus *cpus) {
+  creation c = {NULL, &c.first, data, size, env, NULL, o, pool, cpus, NULL};
   pthread_t thread;
   if (pthread_create(&thread, NULL, create, &c)) return galatea_fail("no thread could be started for the load");
   pthread_join(thread, NULL);

@@ -23,6 +23,7 @@ import (
 	"galatea/repository"
 	"galatea/repository/dir"
 	"galatea/rollout"
+	"galatea/scheduler"
 )
 
 // Options are what a server is started with; they do not change while it runs.
@@ -70,6 +71,7 @@ type App struct {
 	router   *repository.Router
 	control  *repository.Reconciler
 	over     *overrides
+	limiter  scheduler.Limiter // of what the runs of all models share
 	director *rollout.Director
 	gateway  *gateway.Gateway
 	leaving  atomic.Bool
@@ -109,7 +111,7 @@ func Start(ctx context.Context, o Options) (*App, error) {
 	if err != nil {
 		return nil, errors.Join(err, a.closeListeners(), a.over.close())
 	}
-	loader := &Loader{Backend: o.Backend, Defaults: func() config.Defaults { return a.live.Load().Defaults() }, Verify: a.source.Verify, Log: o.Log, Tracer: o.Tracer, GraphCache: o.GraphCache}
+	loader := &Loader{Backend: o.Backend, Defaults: func() config.Defaults { return a.live.Load().Defaults() }, Verify: a.source.Verify, Log: o.Log, Tracer: o.Tracer, Limiter: &a.limiter, GraphCache: o.GraphCache}
 	a.control = repository.New(a.source, loader.Load, a.router, repository.Options{
 		Mode: o.Control, LoadModels: o.LoadModels, LoadThreads: o.LoadThreads, DrainTimeout: o.ExitTimeout, Settings: settings, Store: store, Log: o.Log,
 	})
@@ -154,6 +156,7 @@ func (a *App) Reload() error {
 		return fmt.Errorf("configuration: %w", err)
 	}
 	a.live.Store(next)
+	a.limiter.SetLimits(next.RateLimit.Resources)
 	if a.gateway != nil {
 		a.gateway.SetLimits(limits(next))
 		a.source.SetPoll(next.Repository.Poll)

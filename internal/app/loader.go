@@ -30,6 +30,7 @@ type Loader struct {
 	Verify   func(d repository.Desired) error // says whether the files are still d's; nil: they are
 	Log      *slog.Logger
 	Tracer   trace.Tracer
+	Limiter  *scheduler.Limiter // of what the runs of all models share; nil: nothing is shared
 	// GraphCache is a folder that optimised graphs are kept in; empty: nowhere.
 	GraphCache string
 }
@@ -105,30 +106,18 @@ func (l *Loader) resolve(d repository.Desired, file *onnxfile.File) (*config.Res
 	return config.Complete(d.Config, signature, defaults)
 }
 
-// artifact says how the model is opened. Instances share the processors that this
-// process may use.
+// artifact says how the model is opened.
 func artifact(name string, d repository.Desired, file *onnxfile.File, r *config.Resolved) backend.Artifact {
 	a := backend.Artifact{Name: name, File: d.File, Signature: r.Signature}
 	for _, e := range file.External {
 		a.External = append(a.External, e.Location)
 	}
-	for _, group := range r.Instances {
-		gpus := group.GPUs
-		if group.Kind == config.KindGPU && len(gpus) == 0 {
-			gpus = []int{0}
-		}
-		for range group.Count {
-			if group.Kind != config.KindGPU {
-				a.Devices = append(a.Devices, backend.Device{})
-			}
-			for _, gpu := range gpus {
-				a.Devices = append(a.Devices, backend.Device{Kind: backend.GPU, Index: gpu})
-			}
-		}
+	for _, l := range lanesOf(r, runtime.GOMAXPROCS(0)) {
+		a.Devices = append(a.Devices, l.device)
 	}
 	s := r.Session
 	a.Options = backend.Options{
-		IntraOpThreads: r.Threads(len(a.Devices), runtime.GOMAXPROCS(0)), InterOpThreads: s.InterOpThreads, Parallel: s.Parallel,
+		InterOpThreads: s.InterOpThreads, Parallel: s.Parallel,
 		NoArena: !s.MemArena, NoMemPattern: !s.MemPattern, GraphLevel: int(s.Graph), Entries: s.Entries,
 	}
 	if s.ArenaShrinkage != "" {
@@ -173,7 +162,7 @@ func (l *Loader) prove(ctx context.Context, d repository.Desired, s *servable, d
 	if s.queue, err = l.start(ctx, d, s.model, w, devices, r); err != nil {
 		return err
 	}
-	s.Handler = infer.Chain(s.queue, infer.CheckSignature(d.Name, r.Signature, r.MaxBatchSize))
+	s.Handler = infer.Chain(s.queue, infer.CheckSignature(d.Name, r.RequestSignature(), r.MaxBatchSize))
 	return checkGolden(ctx, d, s)
 }
 
@@ -191,12 +180,15 @@ func (l *Loader) start(ctx context.Context, d repository.Desired, m backend.Mode
 		}
 		return instance, nil
 	}
+	demands := lanesOf(r, runtime.GOMAXPROCS(0))
 	return scheduler.Start(ctx, lanes, scheduler.Options{
 		Name: fmt.Sprintf("%s/%d", d.Name, d.Version), ID: infer.ID{Name: d.Name, Version: d.Version, Digest: d.Digest},
 		Signature: r.Signature, MaxBatchSize: r.MaxBatchSize, PreferredBatchSizes: r.PreferredBatchSizes, MaxQueueDelay: r.MaxQueueDelay,
 		PreserveOrdering: r.Queue.PreserveOrdering, Levels: levels(r.Queue.Levels), DefaultLevel: r.Queue.DefaultLevel,
 		PriorityAgeing: r.Queue.Ageing, RequestTimeout: r.RequestTimeout, AimP99: r.Queue.AimP99,
-		Instances: len(devices), Log: l.Log, Tracer: l.Tracer,
+		Padding: (*scheduler.Padding)(r.Padding), Instances: len(devices),
+		Limiter: l.Limiter, Demand: func(i int) scheduler.Demand { return demands[i].demand },
+		Log: l.Log, Tracer: l.Tracer,
 	})
 }
 

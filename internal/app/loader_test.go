@@ -37,7 +37,11 @@ func version(t *testing.T, model []byte, text string) repository.Desired {
 }
 
 func loaderOf(b backend.Backend) *Loader {
-	return &Loader{Backend: b, Log: slog.New(slog.DiscardHandler), Defaults: func() config.Defaults { return config.DefaultServer().Defaults() }}
+	return &Loader{Backend: b, Log: slog.New(slog.DiscardHandler), Defaults: func() config.Defaults {
+		d := config.DefaultServer().Defaults()
+		d.HostPolicies = map[string]config.HostPolicy{"left": {CPUCores: "0-1"}, "right": {CPUCores: "2"}}
+		return d
+	}}
 }
 
 func TestALoadThatFailsLeavesNothing(t *testing.T) {
@@ -137,29 +141,35 @@ func TestALoadedVersionAnswersAndIsFreed(t *testing.T) {
 
 func TestHowAModelIsOpened(t *testing.T) {
 	procs := runtime.GOMAXPROCS(0)
-	cpu, gpu := backend.Device{}, func(i int) backend.Device { return backend.Device{Kind: backend.GPU, Index: i} }
+	cpu := func(threads int) backend.Device { return backend.Device{Threads: threads} }
+	on := func(cpus string, threads int) backend.Device { return backend.Device{CPUs: cpus, Threads: threads} }
+	gpu := func(i, threads int) backend.Device { return backend.Device{Kind: backend.GPU, Index: i, Threads: threads} }
 	for _, tt := range []struct {
 		name    string
 		config  string
 		devices []backend.Device
 		options backend.Options
 	}{
-		{"by default one instance with all processors", "", []backend.Device{cpu}, backend.Options{IntraOpThreads: procs}},
-		{"several instances share them", "instance_group: [{count: 2, kind: KIND_CPU}]", []backend.Device{cpu, cpu}, backend.Options{IntraOpThreads: max(1, procs-1)}},
-		{"more instances than processors have one thread each", "instance_group: [{count: 500}]", slices.Repeat([]backend.Device{cpu}, 500), backend.Options{IntraOpThreads: 1}},
+		{"by default one instance with all processors", "", []backend.Device{cpu(procs)}, backend.Options{}},
+		{"several instances share them", "instance_group: [{count: 2, kind: KIND_CPU}]", []backend.Device{cpu(max(1, procs-1)), cpu(max(1, procs-1))}, backend.Options{}},
+		{"more instances than processors have one thread each", "instance_group: [{count: 500}]", slices.Repeat([]backend.Device{cpu(1)}, 500), backend.Options{}},
 		{
 			"what the file says counts", "parameters: {intra_op_thread_count: 7, inter_op_thread_count: 3, execution_mode: 1, enable_mem_arena: 0, enable_mem_pattern: 0}\noptimization: {graph: {level: 1}}",
-			[]backend.Device{cpu},
-			backend.Options{IntraOpThreads: 7, InterOpThreads: 3, Parallel: true, NoArena: true, NoMemPattern: true, GraphLevel: 1},
+			[]backend.Device{cpu(7)},
+			backend.Options{InterOpThreads: 3, Parallel: true, NoArena: true, NoMemPattern: true, GraphLevel: 1},
 		},
-		{"GPUs that are named, each with all its instances", "instance_group: [{count: 2, kind: KIND_GPU, gpus: [0, 3]}]", []backend.Device{gpu(0), gpu(3), gpu(0), gpu(3)}, backend.Options{IntraOpThreads: max(1, procs-3)}},
-		{"a GPU that is not named is the first", "instance_group: [{kind: KIND_GPU}]", []backend.Device{gpu(0)}, backend.Options{IntraOpThreads: procs}},
+		{"GPUs that are named, each with all its instances", "instance_group: [{count: 2, kind: KIND_GPU, gpus: [0, 3]}]", []backend.Device{gpu(0, max(1, procs-3)), gpu(3, max(1, procs-3)), gpu(0, max(1, procs-3)), gpu(3, max(1, procs-3))}, backend.Options{}},
+		{"a GPU that is not named is the first", "instance_group: [{kind: KIND_GPU}]", []backend.Device{gpu(0, procs)}, backend.Options{}},
 		{
 			"an accelerator has CUDA behind it", "instance_group: [{kind: KIND_GPU}]\noptimization: {execution_accelerators: {gpu_execution_accelerator: [{name: tensorrt, parameters: {precision_mode: FP16}}]}}",
-			[]backend.Device{gpu(0)},
-			backend.Options{IntraOpThreads: procs, Providers: []backend.Provider{{Name: "tensorrt"}, {Name: "cuda"}}},
+			[]backend.Device{gpu(0, procs)},
+			backend.Options{Providers: []backend.Provider{{Name: "tensorrt"}, {Name: "cuda"}}},
 		},
-		{"memory is given back", "parameters: {memory.enable_memory_arena_shrinkage: \"cpu:0\"}", []backend.Device{cpu}, backend.Options{IntraOpThreads: procs, RunEntries: map[string]string{"memory.enable_memory_arena_shrinkage": "cpu:0"}}},
+		{
+			"groups on processors of their own", "instance_group: [{count: 2, host_policy: left}, {kind: KIND_CPU, host_policy: right}, {}]",
+			[]backend.Device{on("0,1", 1), on("0,1", 1), on("2", 1), cpu(procs)}, backend.Options{},
+		},
+		{"memory is given back", "parameters: {memory.enable_memory_arena_shrinkage: \"cpu:0\"}", []backend.Device{cpu(procs)}, backend.Options{RunEntries: map[string]string{"memory.enable_memory_arena_shrinkage": "cpu:0"}}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			var got backend.Artifact
@@ -172,7 +182,7 @@ func TestHowAModelIsOpened(t *testing.T) {
 				t.Errorf("it is %s, %s on %v", got.Name, got.File, got.Devices)
 			}
 			o, want := got.Options, tt.options
-			if o.IntraOpThreads != want.IntraOpThreads || o.InterOpThreads != want.InterOpThreads || o.Parallel != want.Parallel || o.NoArena != want.NoArena ||
+			if o.InterOpThreads != want.InterOpThreads || o.Parallel != want.Parallel || o.NoArena != want.NoArena ||
 				o.NoMemPattern != want.NoMemPattern || o.GraphLevel != want.GraphLevel || !maps.Equal(o.RunEntries, want.RunEntries) ||
 				!slices.EqualFunc(o.Providers, want.Providers, func(a, b backend.Provider) bool { return a.Name == b.Name }) {
 				t.Errorf("the options are %+v, want %+v", o, want)
