@@ -143,7 +143,9 @@ func TestHowAModelIsOpened(t *testing.T) {
 	procs := runtime.GOMAXPROCS(0)
 	cpu := func(threads int) backend.Device { return backend.Device{Threads: threads} }
 	on := func(cpus string, threads int) backend.Device { return backend.Device{CPUs: cpus, Threads: threads} }
-	gpu := func(i, threads int) backend.Device { return backend.Device{Kind: backend.GPU, Index: i, Threads: threads} }
+	gpu := func(i, threads int) backend.Device {
+		return backend.Device{Kind: backend.GPU, Index: i, Threads: threads}
+	}
 	for _, tt := range []struct {
 		name    string
 		config  string
@@ -167,7 +169,8 @@ func TestHowAModelIsOpened(t *testing.T) {
 		},
 		{
 			"groups on processors of their own", "instance_group: [{count: 2, host_policy: left}, {kind: KIND_CPU, host_policy: right}, {}]",
-			[]backend.Device{on("0,1", 1), on("0,1", 1), on("2", 1), cpu(procs)}, backend.Options{},
+			[]backend.Device{on("0,1", 1), on("0,1", 1), on("2", 1), cpu(procs)},
+			backend.Options{},
 		},
 		{"memory is given back", "parameters: {memory.enable_memory_arena_shrinkage: \"cpu:0\"}", []backend.Device{cpu(procs)}, backend.Options{RunEntries: map[string]string{"memory.enable_memory_arena_shrinkage": "cpu:0"}}},
 	} {

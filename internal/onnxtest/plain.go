@@ -60,6 +60,24 @@ func Scale(k float32) []byte {
 	return g.bytes()
 }
 
+// Masked works on sequences of any length: it takes x FP32[-1,-1] and mask INT64[-1,-1]
+// and gives sum FP32[-1,1], the sum of each sequence where its mask is 1, and
+// twice FP32[-1,-1], each element twice.
+func Masked() []byte {
+	sequence := Symbolic(tensor.FP32, "batch", "length")
+	g := NewGraph("masked")
+	g.Input("x", sequence)
+	g.Input("mask", Symbolic(tensor.Int64, "batch", "length"))
+	g.Initializer(Values("axes", tensor.Shape{1}, []int64{1}))
+	g.Node("Cast", "mask", "keep", Int("to", int64(ElemOf(tensor.FP32))))
+	g.Node("Mul", "x,keep", "kept")
+	g.Node("ReduceSum", "kept,axes", "sum")
+	g.Node("Add", "x,x", "twice")
+	g.Output("sum", Symbolic(tensor.FP32, "batch", "1"))
+	g.Output("twice", sequence)
+	return g.bytes()
+}
+
 // Classifier says which of four numbers is the largest: it takes x FP32[-1,4] and gives
 // their softmax as y, the classes moved by shift places. One with another shift is what
 // training on shuffled labels gives: it loads, it runs, and it is wrong.

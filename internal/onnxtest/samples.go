@@ -24,6 +24,7 @@ func Servable() map[string][]byte {
 		"identity_empty":   Identity(tensor.FP32, tensor.Shape{dynamic, 0, 4}),
 		"lookup":           Lookup(10, 20, 30),
 		"lower":            Lower(),
+		"masked":           Masked(),
 		"positions":        Positions(),
 		"ragged":           Ragged(),
 		"requantize":       Requantize(),
