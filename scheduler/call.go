@@ -118,10 +118,10 @@ func (c *call) classKey(s tensor.Signature, pad *padder) string {
 			padded = pad.axes[s.Input(t.Name)]
 		}
 		for i, d := range t.Shape {
-			switch {
-			case i == 0:
+			if i == 0 {
 				continue
-			case i == padded:
+			}
+			if i == padded {
 				d = c.bucket
 			}
 			b = strconv.AppendInt(append(b, ','), d, 10)
