@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/gin-gonic/gin"
+
+	"galatea/internal/workload"
 )
 
 // canned is an answer of the gateway's.
@@ -52,7 +54,7 @@ func startEcho(ctx context.Context, setup json.RawMessage) (part, any, error) {
 			c.Status(http.StatusBadRequest)
 			return
 		}
-		c.Header(headerLength, answer.Header)
+		c.Header(workload.HeaderLength, answer.Header)
 		c.Data(http.StatusOK, answer.Type, answer.Body)
 	})
 	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")

@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"time"
 
+	"galatea/internal/gauge"
 	"galatea/internal/loadclient"
+	"galatea/internal/workload"
 )
 
 // loadSetup is what the client keeps for the whole run.
@@ -35,6 +37,9 @@ type loadResult struct {
 	P999, Max           time.Duration
 }
 
+// tolerance is what another kernel for another number of rows may change.
+const tolerance = 1e-5
+
 type loadPart struct{ setup loadSetup }
 
 func startLoad(_ context.Context, setup json.RawMessage) (part, any, error) {
@@ -56,14 +61,14 @@ func (p *loadPart) answer(ctx context.Context, what string, args json.RawMessage
 	if a.Check {
 		o.Check = func(request, _ int, body []byte) error {
 			right := p.setup.Answers[a.Model][request]
-			got, err := floats(body, len(right))
-			if err == nil && !near(got, right) {
+			got, err := workload.Floats(body, len(right))
+			if err == nil && !workload.Near(got, right, tolerance) {
 				err = fmt.Errorf("row %d: got %v, expected %v", request, got, right)
 			}
 			return err
 		}
 	}
-	before, err := processCPU()
+	before, err := gauge.ProcessCPU()
 	if err != nil {
 		return nil, err
 	}
@@ -74,7 +79,7 @@ func (p *loadPart) answer(ctx context.Context, what string, args json.RawMessage
 	if r.Errors > 0 {
 		return nil, fmt.Errorf("%d of %d requests failed, the first so: %w", r.Errors, r.Total+r.Errors, r.First)
 	}
-	after, err := processCPU()
+	after, err := gauge.ProcessCPU()
 	h := &r.Latency
 	return loadResult{
 		Rate: r.Rate(), Answers: r.Answers, Total: r.Total, CPU: after - before, Mean: h.Mean(),

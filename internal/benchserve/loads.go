@@ -11,7 +11,9 @@ import (
 	"path/filepath"
 	"time"
 
+	"galatea/internal/gauge"
 	"galatea/internal/onnxtest"
+	"galatea/internal/workload"
 )
 
 // loadsReport compares the latency of one model's requests while another, large one is
@@ -41,12 +43,12 @@ const (
 
 func measureLoads(ctx context.Context, s settings, root, library string) (r *loadsReport, err error) {
 	fmt.Fprintln(os.Stderr, "loads: latency of one model while one of 200 MiB is loaded")
-	subject, err := subjectNamed("mlp")
+	subject, err := workload.Named("mlp")
 	if err != nil {
 		return nil, err
 	}
 	repository := filepath.Join(root, "loads")
-	if err := subject.write(repository, nil); err != nil {
+	if err := subject.Write(repository, nil); err != nil {
 		return nil, err
 	}
 	if err := onnxtest.WriteFile(filepath.Join(repository, "large", "1", "model.onnx"), onnxtest.Sized(loadsWeights).Bytes()); err != nil {
@@ -58,7 +60,7 @@ func measureLoads(ctx context.Context, s settings, root, library string) (r *loa
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, server.stop()) }()
-	client, err := startChild(ctx, "load", loadSetup{Models: map[string][][]byte{"mlp": subject.requests()}, Threads: 1}, nil)
+	client, err := startChild(ctx, "load", loadSetup{Models: map[string][][]byte{"mlp": subject.Requests()}, Threads: 1}, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -93,8 +95,8 @@ func measureLoads(ctx context.Context, s settings, root, library string) (r *loa
 		}
 		r.Pairs = append(r.Pairs, p)
 	}
-	r.Ratio = medianOf(r.Pairs, func(p loadPair) float64 { return p.Loading / p.Quiet })
-	r.QuietRatio = medianOf(r.Pairs, func(p loadPair) float64 { return p.Noise / p.Quiet })
+	r.Ratio = gauge.MedianOf(r.Pairs, func(p loadPair) float64 { return p.Loading / p.Quiet })
+	r.QuietRatio = gauge.MedianOf(r.Pairs, func(p loadPair) float64 { return p.Noise / p.Quiet })
 	return r, nil
 }
 

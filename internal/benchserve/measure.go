@@ -9,6 +9,9 @@ import (
 	"runtime"
 	"slices"
 	"time"
+
+	"galatea/internal/gauge"
+	"galatea/internal/workload"
 )
 
 // phase is one measurement of a server under load.
@@ -45,18 +48,8 @@ func quietly[T any](limit float64, measure func() (T, float64, error)) (T, error
 	return best, nil
 }
 
-// others is the share of the processors that was used since began by programs that
-// are not ours.
-func others(began time.Time, busyBefore time.Duration, ours time.Duration) float64 {
-	busy, known := machineBusy()
-	if !known {
-		return 0
-	}
-	return max(0, float64(busy-busyBefore-ours)/float64(time.Since(began))/float64(runtime.NumCPU()))
-}
-
 // served loads a server once.
-func (b *bench) served(server *child, s subject, connections int) (phase, error) {
+func (b *bench) served(server *child, s workload.Model, connections int) (phase, error) {
 	return quietly(b.s.quiet, func() (p phase, share float64, err error) {
 		a := loadArgs{
 			Address: b.echoAt, Model: s.Name, Connections: connections,
@@ -70,7 +63,7 @@ func (b *bench) served(server *child, s subject, connections int) (phase, error)
 			return p, 0, err
 		}
 		began := time.Now()
-		busy, _ := machineBusy()
+		busy, _ := gauge.MachineBusy()
 		if err := b.load.ask("load", a, &p.loadResult); err != nil {
 			return p, 0, err
 		}
@@ -79,7 +72,7 @@ func (b *bench) served(server *child, s subject, connections int) (phase, error)
 			return p, 0, err
 		}
 		p.Server = after.since(before)
-		p.Others = others(began, busy, p.Server.CPU+p.CPU)
+		p.Others = gauge.Others(began, busy, p.Server.CPU+p.CPU)
 		if runs := rows.runs - rowsBefore.runs; runs > 0 {
 			p.Rows = float64(rows.rows-rowsBefore.rows) / float64(runs)
 		}
@@ -90,7 +83,7 @@ func (b *bench) served(server *child, s subject, connections int) (phase, error)
 // counted is what the gateway's statistics say of a model.
 type counted struct{ rows, runs uint64 }
 
-func (b *bench) counters(server *child, s subject) (u usage, c counted, err error) {
+func (b *bench) counters(server *child, s workload.Model) (u usage, c counted, err error) {
 	if err = server.ask("usage", nil, &u); err != nil || server != b.gateway {
 		return u, c, err
 	}
@@ -112,21 +105,21 @@ func (b *bench) counters(server *child, s subject) (u usage, c counted, err erro
 }
 
 // looped runs a plain loop once.
-func (b *bench) looped(s subject, c cell, d time.Duration) (plainResult, error) {
+func (b *bench) looped(s workload.Model, c cell, d time.Duration) (plainResult, error) {
 	return quietly(b.s.quiet, func() (r plainResult, share float64, err error) {
 		var before, after usage
 		if err := b.plain.ask("usage", nil, &before); err != nil {
 			return r, 0, err
 		}
 		began := time.Now()
-		busy, _ := machineBusy()
+		busy, _ := gauge.MachineBusy()
 		if err := b.plain.ask("measure", plainArgs{s.Name, c, d}, &r); err != nil {
 			return r, 0, err
 		}
 		if err := b.plain.ask("usage", nil, &after); err != nil {
 			return r, 0, err
 		}
-		return r, others(began, busy, after.CPU-before.CPU), nil
+		return r, gauge.Others(began, busy, after.CPU-before.CPU), nil
 	})
 }
 
@@ -159,7 +152,7 @@ func cells() []cell {
 }
 
 // profile has both servers write a profile of what they do under the same load.
-func (b *bench) profile(s subject, connections int) error {
+func (b *bench) profile(s workload.Model, connections int) error {
 	if b.s.profiles == "" {
 		return nil
 	}

@@ -7,14 +7,14 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"sync"
 	"time"
 
 	"galatea/backend"
 	"galatea/backend/onnx"
+	"galatea/internal/gauge"
 	"galatea/internal/loadclient"
-	"galatea/tensor"
+	"galatea/internal/workload"
 )
 
 // cell is a way to run a model in a plain loop.
@@ -82,7 +82,15 @@ func (p *plainPart) answer(ctx context.Context, what string, args json.RawMessag
 		if err := json.Unmarshal(args, &model); err != nil {
 			return nil, err
 		}
-		return p.answers(ctx, model)
+		s, err := workload.Named(model)
+		if err != nil {
+			return nil, err
+		}
+		m, err := p.model(ctx, s, 1, false)
+		if err != nil {
+			return nil, err
+		}
+		return s.Answers(ctx, m)
 	case "usage":
 		return processUsage()
 	default:
@@ -99,7 +107,7 @@ func (p *plainPart) close() error {
 }
 
 // model opens a session, or returns the one that is open.
-func (p *plainPart) model(ctx context.Context, s subject, threads int, spin bool) (backend.Model, error) {
+func (p *plainPart) model(ctx context.Context, s workload.Model, threads int, spin bool) (backend.Model, error) {
 	key := sessionKey{s.Name, threads, spin}
 	if m := p.models[key]; m != nil {
 		return m, nil
@@ -109,7 +117,7 @@ func (p *plainPart) model(ctx context.Context, s subject, threads int, spin bool
 		o.Entries = map[string]string{"session.intra_op.allow_spinning": "1"}
 	}
 	m, err := p.runtime.Load(ctx, backend.Artifact{
-		Name: s.Name, File: filepath.Join(p.root, s.Name, "1", "model.onnx"), Signature: s.signature(), Devices: []backend.Device{{}}, Options: o,
+		Name: s.Name, File: s.File(p.root), Signature: s.Signature(), Devices: []backend.Device{{}}, Options: o,
 	})
 	if err == nil {
 		p.models[key] = m
@@ -119,7 +127,7 @@ func (p *plainPart) model(ctx context.Context, s subject, threads int, spin bool
 
 // measure runs the cell's loops for the given time.
 func (p *plainPart) measure(ctx context.Context, a plainArgs) (plainResult, error) {
-	s, err := subjectNamed(a.Model)
+	s, err := workload.Named(a.Model)
 	if err != nil {
 		return plainResult{}, err
 	}
@@ -133,7 +141,7 @@ func (p *plainPart) measure(ctx context.Context, a plainArgs) (plainResult, erro
 			return plainResult{}, err
 		}
 	}
-	before, err := processCPU()
+	before, err := gauge.ProcessCPU()
 	if err != nil {
 		return plainResult{}, err
 	}
@@ -142,7 +150,7 @@ func (p *plainPart) measure(ctx context.Context, a plainArgs) (plainResult, erro
 		wg.Go(func() { loops[i].run(ctx, s, a) })
 	}
 	wg.Wait()
-	after, err := processCPU()
+	after, err := gauge.ProcessCPU()
 	var total plainResult
 	var all loadclient.Histogram
 	for i := range loops {
@@ -166,14 +174,14 @@ type plainLoop struct {
 
 // run executes the same batch again and again, the first time unmeasured. The rows
 // lie where the runtime reads them, and the answers stay where it wrote them.
-func (l *plainLoop) run(ctx context.Context, s subject, a plainArgs) {
-	x := s.batch(a.Cell.Batch)
-	if _, l.err = runBatch(ctx, l.instance, x); l.err != nil {
+func (l *plainLoop) run(ctx context.Context, s workload.Model, a plainArgs) {
+	x := s.Batch(a.Cell.Batch)
+	if _, l.err = workload.Run(ctx, l.instance, x); l.err != nil {
 		return
 	}
 	began := time.Now()
 	for at := began; at.Sub(began) < a.Duration || l.runs.Count() < 2; {
-		if _, l.err = runBatch(ctx, l.instance, x); l.err != nil {
+		if _, l.err = workload.Run(ctx, l.instance, x); l.err != nil {
 			return
 		}
 		now := time.Now()
@@ -181,52 +189,4 @@ func (l *plainLoop) run(ctx context.Context, s subject, a plainArgs) {
 		at = now
 		l.rate = float64(a.Cell.Batch) * float64(l.runs.Count()) / at.Sub(began).Seconds()
 	}
-}
-
-// answers are the rows of the load's requests, each run by itself.
-func (p *plainPart) answers(ctx context.Context, model string) ([][]float32, error) {
-	s, err := subjectNamed(model)
-	if err != nil {
-		return nil, err
-	}
-	m, err := p.model(ctx, s, 1, false)
-	if err != nil {
-		return nil, err
-	}
-	instance, err := m.NewInstance(ctx, backend.Device{})
-	if err != nil {
-		return nil, err
-	}
-	all := s.batch(distinctRows)
-	size := len(all.Data) / distinctRows
-	var answers [][]float32
-	for i := range distinctRows {
-		x := all
-		x.Shape = append(x.Shape[:0:0], x.Shape...)
-		x.Shape[0], x.Data = 1, all.Data[i*size:(i+1)*size]
-		y, err := runBatch(ctx, instance, x)
-		if err != nil {
-			return nil, errors.Join(err, instance.Close())
-		}
-		row, err := floats(y, s.Answer)
-		if err != nil {
-			return nil, errors.Join(err, instance.Close())
-		}
-		answers = append(answers, row)
-	}
-	return answers, instance.Close()
-}
-
-// runBatch runs x and returns the bytes of y, which are valid until the next run.
-func runBatch(ctx context.Context, in backend.Instance, x tensor.Tensor) ([]byte, error) {
-	b, err := in.Batch([]tensor.Tensor{x})
-	if err != nil {
-		return nil, err
-	}
-	b.Inputs[0].Data = x.Data
-	b.Want[0] = true
-	if err := in.Run(ctx, b); err != nil {
-		return nil, err
-	}
-	return b.Outputs[0].Data, nil
 }

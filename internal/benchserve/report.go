@@ -6,6 +6,9 @@ import (
 	"io"
 	"text/tabwriter"
 	"time"
+
+	"galatea/internal/gauge"
+	"galatea/internal/workload"
 )
 
 // report is all that a run prints.
@@ -98,12 +101,12 @@ func ceiling(e, r float64) float64 {
 }
 
 // report computes the medians and the ratios.
-func (r *rounds) report(s subject, connections []int) modelReport {
+func (r *rounds) report(s workload.Model, connections []int) modelReport {
 	m := modelReport{Name: s.Name, What: s.What, Sweep: r.sweep}
 	for _, c := range r.best {
-		if rate := medianOf(r.plain[c], func(p plainResult) float64 { return p.Rate }); rate > m.R {
+		if rate := gauge.MedianOf(r.plain[c], func(p plainResult) float64 { return p.Rate }); rate > m.R {
 			m.R, m.RCell = rate, c
-			m.RCPU = medianOf(r.plain[c], func(p plainResult) float64 { return micros(p.CPU) })
+			m.RCPU = gauge.MedianOf(r.plain[c], func(p plainResult) float64 { return micros(p.CPU) })
 		}
 	}
 	var disturbed []float64
@@ -118,7 +121,7 @@ func (r *rounds) report(s subject, connections []int) modelReport {
 			disturbed = append(disturbed, g.Others, r.echo[n][i].Others)
 		}
 	}
-	m.Ceiling, m.Others = ceiling(m.E, m.R), median(disturbed)
+	m.Ceiling, m.Others = ceiling(m.E, m.R), gauge.Median(disturbed)
 	for i, ratio := range r.ratios(m.Connections, m.RCell) {
 		if i == 0 || ratio < m.Lowest {
 			m.Lowest = ratio
@@ -151,12 +154,12 @@ func (r *rounds) point(n int, c cell) point {
 	mallocs := per(func(p phase) float64 { return float64(p.Server.Mallocs) })
 	size := per(func(p phase) float64 { return float64(p.Server.Bytes) })
 	return point{
-		Connections: n, E: medianOf(e, rate), G: medianOf(g, rate), Ratio: median(r.ratios(n, c)),
-		P50: medianOf(g, p50), P95: medianOf(g, func(p phase) float64 { return micros(p.P95) }), P99: medianOf(g, p99),
-		P999: medianOf(g, func(p phase) float64 { return micros(p.P999) }), EchoP50: medianOf(e, p50), EchoP99: medianOf(e, p99),
-		Rows: medianOf(g, func(p phase) float64 { return p.Rows }), CPU: medianOf(g, cpu), EchoCPU: medianOf(e, cpu),
-		ClientCPU: medianOf(g, clientCPU), EchoClient: medianOf(e, clientCPU),
-		Allocs: medianOf(g, mallocs), EchoAllocs: medianOf(e, mallocs), Bytes: medianOf(g, size), EchoBytes: medianOf(e, size),
+		Connections: n, E: gauge.MedianOf(e, rate), G: gauge.MedianOf(g, rate), Ratio: gauge.Median(r.ratios(n, c)),
+		P50: gauge.MedianOf(g, p50), P95: gauge.MedianOf(g, func(p phase) float64 { return micros(p.P95) }), P99: gauge.MedianOf(g, p99),
+		P999: gauge.MedianOf(g, func(p phase) float64 { return micros(p.P999) }), EchoP50: gauge.MedianOf(e, p50), EchoP99: gauge.MedianOf(e, p99),
+		Rows: gauge.MedianOf(g, func(p phase) float64 { return p.Rows }), CPU: gauge.MedianOf(g, cpu), EchoCPU: gauge.MedianOf(e, cpu),
+		ClientCPU: gauge.MedianOf(g, clientCPU), EchoClient: gauge.MedianOf(e, clientCPU),
+		Allocs: gauge.MedianOf(g, mallocs), EchoAllocs: gauge.MedianOf(e, mallocs), Bytes: gauge.MedianOf(g, size), EchoBytes: gauge.MedianOf(e, size),
 	}
 }
 
@@ -176,8 +179,8 @@ func (m *modelReport) alone(r *rounds) {
 		for i, g := range r.gateway[1] {
 			ratios = append(ratios, float64(g.P50)/float64(r.echo[1][i].P50+r.plain[c][i].P50))
 		}
-		run := medianOf(r.plain[c], func(p plainResult) float64 { return micros(p.P50) })
-		m.Unloaded.Runs = append(m.Unloaded.Runs, lonely{c, run, median(ratios)})
+		run := gauge.MedianOf(r.plain[c], func(p plainResult) float64 { return micros(p.P50) })
+		m.Unloaded.Runs = append(m.Unloaded.Runs, lonely{c, run, gauge.Median(ratios)})
 	}
 }
 

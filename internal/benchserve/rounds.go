@@ -7,6 +7,8 @@ import (
 	"runtime"
 	"slices"
 	"time"
+
+	"galatea/internal/workload"
 )
 
 // plainKept is how many of the sweep's best cells are measured again in each round.
@@ -32,7 +34,7 @@ type plainPoint struct {
 }
 
 // model measures one model in all rounds.
-func (b *bench) model(s subject) (modelReport, error) {
+func (b *bench) model(s workload.Model) (modelReport, error) {
 	r := &rounds{echo: map[int][]phase{}, gateway: map[int][]phase{}, plain: map[cell][]plainResult{}}
 	if err := b.sweep(s, r); err != nil {
 		return modelReport{}, err
@@ -48,7 +50,7 @@ func (b *bench) model(s subject) (modelReport, error) {
 }
 
 // sweep looks for the best plain loops.
-func (b *bench) sweep(s subject, r *rounds) error {
+func (b *bench) sweep(s workload.Model, r *rounds) error {
 	fmt.Fprintf(os.Stderr, "%s: looking for the best plain loop\n", s.Name)
 	for _, c := range cells() {
 		p, err := b.looped(s, c, b.s.sweep)
@@ -70,7 +72,7 @@ func (b *bench) sweep(s subject, r *rounds) error {
 
 // round makes each measurement once, the kinds in turn, so that a slow minute of
 // the machine hits all alike.
-func (b *bench) round(s subject, r *rounds) error {
+func (b *bench) round(s workload.Model, r *rounds) error {
 	loops := slices.Clone(r.best)
 	for _, c := range r.single {
 		if !slices.Contains(loops, c) {
@@ -104,24 +106,3 @@ func (b *bench) round(s subject, r *rounds) error {
 }
 
 func micros(d time.Duration) float64 { return float64(d) / float64(time.Microsecond) }
-
-// median of an even number of values is the mean of the two in the middle.
-func median(values []float64) float64 {
-	if len(values) == 0 {
-		return 0
-	}
-	sorted := slices.Sorted(slices.Values(values))
-	half := len(sorted) / 2
-	if len(sorted)%2 == 1 {
-		return sorted[half]
-	}
-	return (sorted[half-1] + sorted[half]) / 2
-}
-
-func medianOf[T any](all []T, f func(T) float64) float64 {
-	values := make([]float64, len(all))
-	for i, v := range all {
-		values[i] = f(v)
-	}
-	return median(values)
-}

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"galatea/backend/onnx"
+	"galatea/internal/workload"
 )
 
 // run measures what the settings ask for and prints it.
@@ -86,7 +87,7 @@ func gcPercent() int {
 // bench has the parts, all started.
 type bench struct {
 	s        settings
-	subjects []subject
+	subjects []workload.Model
 	threads  int
 	gateway  *child
 	echo     *child
@@ -110,15 +111,15 @@ func newBench(ctx context.Context, s settings, root, library string) (b *bench, 
 	client := loadSetup{Models: map[string][][]byte{}, Answers: map[string][][]float32{}, Threads: b.threads}
 	repository := filepath.Join(root, "models")
 	for _, name := range s.models {
-		subject, err := subjectNamed(name)
+		subject, err := workload.Named(name)
 		if err == nil {
-			err = subject.write(repository, config)
+			err = subject.Write(repository, config)
 		}
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("-models: %w", err)
 		}
 		b.subjects = append(b.subjects, subject)
-		client.Models[name] = subject.requests()
+		client.Models[name] = subject.Requests()
 	}
 	defer func() {
 		if err != nil {
@@ -161,13 +162,13 @@ func (b *bench) close() error {
 }
 
 // ask gets one answer of the gateway, for the bare handler to repeat.
-func (b *bench) ask(ctx context.Context, s subject) (canned, error) {
-	bodies, header := s.bodies()
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+b.hello.Address+s.path(), bytes.NewReader(bodies[0]))
+func (b *bench) ask(ctx context.Context, s workload.Model) (canned, error) {
+	bodies, header := s.Bodies()
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+b.hello.Address+s.Path(), bytes.NewReader(bodies[0]))
 	if err != nil {
 		return canned{}, err
 	}
-	r.Header.Set(headerLength, strconv.Itoa(header))
+	r.Header.Set(workload.HeaderLength, strconv.Itoa(header))
 	resp, err := http.DefaultClient.Do(r)
 	if err != nil {
 		return canned{}, err
@@ -177,5 +178,5 @@ func (b *bench) ask(ctx context.Context, s subject) (canned, error) {
 	if err == nil && resp.StatusCode != http.StatusOK {
 		err = fmt.Errorf("%s: status %d: %s", s.Name, resp.StatusCode, answer)
 	}
-	return canned{resp.Header.Get("Content-Type"), resp.Header.Get(headerLength), answer}, err
+	return canned{resp.Header.Get("Content-Type"), resp.Header.Get(workload.HeaderLength), answer}, err
 }

@@ -16,6 +16,12 @@ type Options struct {
 	Connections int      // 0 is 1
 	Threads     int      // goroutines that share the connections; 0 is 1
 
+	// Rate is how many requests a second become due, over all connections, evenly and
+	// whatever the server does. One that is due while every connection waits for an
+	// answer is sent when one is free, and its latency begins when it was due. 0: a
+	// connection sends its next request when it has got its last answer.
+	Rate float64
+
 	WarmUp      time.Duration // at the beginning, not measured
 	Duration    time.Duration // measured; 0 is 1 s
 	MaxRequests uint64        // ends the load earlier; 0: no limit
@@ -28,11 +34,11 @@ type Options struct {
 
 // Result is what a load measured.
 type Result struct {
-	Answers uint64        // answers of status 200 in the measured time
+	Answers uint64        // answers of status 200 in the measured time; with a Rate, to what was due in it
 	Errors  uint64        // all else, in the whole time: other statuses, failed checks, lost connections
 	First   error         // the first of them
 	Total   uint64        // answers of any kind, in the whole time
-	Elapsed time.Duration // the measured time
+	Elapsed time.Duration // the measured time; with a Rate, up to the last of the Answers if that came later
 	Latency Histogram     // of Answers
 }
 
@@ -49,6 +55,9 @@ func (r *Result) Rate() float64 {
 func Run(ctx context.Context, o Options) (*Result, error) {
 	if len(o.Requests) == 0 {
 		return nil, errors.New("no request to send")
+	}
+	if o.Rate < 0 || math.IsNaN(o.Rate) || math.IsInf(o.Rate, 0) {
+		return nil, fmt.Errorf("a rate of %v requests a second", o.Rate)
 	}
 	o.Connections, o.Threads = max(1, o.Connections), max(1, o.Threads)
 	o.Threads = min(o.Threads, o.Connections)

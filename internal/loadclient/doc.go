@@ -9,9 +9,11 @@
 // measures, and costs little more than its two system calls a request. Compare
 // rates only with rates of the same client at the same number of connections.
 //
-// The load is a closed loop: a connection sends its next request when it has got
-// the answer to its last one, so a slow server is asked less often. The latencies
-// are therefore those of a given number of busy callers, not those of a given rate.
+// The load is a closed loop unless it has a Rate: a connection sends its next request
+// when it has got the answer to its last one, so a slow server is asked less often. The
+// latencies are therefore those of a given number of busy callers. With a Rate, requests
+// become due by a clock, and what a request waits for a connection is part of its
+// latency: a server that stops for a while cannot hide the callers who came meanwhile.
 //
 // It refuses every address that is not a loopback address. Run starts its
 // goroutines and waits for them; a Histogram belongs to one goroutine at a time.

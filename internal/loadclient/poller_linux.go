@@ -3,6 +3,7 @@ package loadclient
 import (
 	"errors"
 	"os"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -37,8 +38,17 @@ func (p *poller) remove(fd, _ int) {
 }
 
 // wait appends the indices of the sockets with news to ready, after at most the
-// given milliseconds.
-func (p *poller) wait(ms int, ready []int) ([]int, error) {
+// given time.
+func (p *poller) wait(atMost time.Duration, ready []int) ([]int, error) {
+	ms := int(atMost.Milliseconds())
+	if rest := atMost % time.Millisecond; rest > 0 { // finer than epoll_wait can
+		ms = 0
+		timeout := unix.NsecToTimespec(atMost.Nanoseconds())
+		_, err := unix.Ppoll([]unix.PollFd{{Fd: int32(p.fd), Events: unix.POLLIN}}, &timeout, nil)
+		if err != nil && !errors.Is(err, unix.EINTR) {
+			return ready, os.NewSyscallError("ppoll", err)
+		}
+	}
 	n, err := unix.EpollWait(p.fd, p.events, ms)
 	if errors.Is(err, unix.EINTR) {
 		return ready, nil

@@ -5,6 +5,7 @@ package loadclient
 import (
 	"errors"
 	"os"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -39,8 +40,9 @@ func (p *poller) sending(index int, on bool) {
 func (p *poller) remove(_, index int) { p.fds[index].Fd = -1 }
 
 // wait appends the indices of the sockets with news to ready, after at most the
-// given milliseconds.
-func (p *poller) wait(ms int, ready []int) ([]int, error) {
+// given time, rounded up to milliseconds.
+func (p *poller) wait(atMost time.Duration, ready []int) ([]int, error) {
+	ms := int((atMost + time.Millisecond - 1) / time.Millisecond)
 	if _, err := unix.Poll(p.fds, ms); err != nil {
 		if errors.Is(err, unix.EINTR) {
 			return ready, nil

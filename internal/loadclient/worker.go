@@ -20,9 +20,12 @@ type worker struct {
 	open   int    // connections
 	busy   int    // requests outstanding
 	left   uint64 // requests that may still be sent
+	pace   pace
+	idle   ring // of a paced load: connections without a request
 	began  time.Time
 	from   time.Duration // since began: the measured time
 	until  time.Duration
+	last   time.Duration // since began: the last answer that was measured
 	result Result
 }
 
@@ -32,7 +35,7 @@ type conn struct {
 	request int
 	active  bool          // a request is outstanding
 	sent    int           // bytes of it
-	at      time.Duration // since began: when the request was begun
+	at      time.Duration // since began: when the request was begun, or due
 	buf     []byte
 	n       int // bytes of the answer in buf
 	head    head
@@ -52,6 +55,7 @@ func newWorker(ctx context.Context, o Options, index int) (*worker, error) {
 		return nil, err
 	}
 	w := &worker{o: o, ctx: ctx, poller: p, conns: make([]conn, 0, share), from: o.WarmUp, until: o.WarmUp + o.Duration}
+	w.pace, w.idle = pace{rate: o.Rate, next: uint64(index), step: uint64(o.Threads)}, newRing(share)
 	w.left = o.MaxRequests / uint64(o.Threads)
 	if uint64(index) < o.MaxRequests%uint64(o.Threads) {
 		w.left++
@@ -79,11 +83,15 @@ func (w *worker) close() {
 func (w *worker) run(began time.Time) error {
 	w.began = began
 	for i := range w.conns {
-		w.begin(i, w.now())
+		w.next(i, w.now())
 	}
 	ready := make([]int, 0, len(w.conns))
-	for w.open > 0 && w.busy > 0 {
+	for {
 		now := w.now()
+		w.sendDue(now)
+		if w.open == 0 || w.busy == 0 && !w.more() {
+			break
+		}
 		if w.ctx.Err() != nil {
 			w.until = min(w.until, now)
 		}
@@ -91,31 +99,74 @@ func (w *worker) run(began time.Time) error {
 			break
 		}
 		var err error
-		if ready, err = w.poller.wait(int(wakeEvery.Milliseconds()), ready[:0]); err != nil {
+		if ready, err = w.poller.wait(w.pause(), ready[:0]); err != nil {
 			return err
 		}
 		for _, i := range ready {
 			w.serve(i)
 		}
 	}
-	if w.busy > 0 {
-		w.fault(fmt.Errorf("%d requests are still without an answer", w.busy))
+	unanswered := w.busy
+	for ; w.more(); w.pace.advance() {
+		w.left--
+		unanswered++
 	}
-	w.result.Elapsed = max(0, min(w.now(), w.until)-w.from)
+	if unanswered > 0 {
+		w.fault(fmt.Errorf("%d requests are still without an answer", unanswered))
+	}
+	end := min(w.now(), w.until)
+	if w.pace.paced() && w.left > 0 {
+		end = w.until // the schedule's, however soon its last request was answered
+	}
+	w.result.Elapsed = max(0, max(end, w.last)-w.from)
 	return nil
 }
 
 func (w *worker) now() time.Duration { return time.Since(w.began) }
 
-// begin sends the connection's request, unless the load is over.
-func (w *worker) begin(i int, now time.Duration) {
-	if w.left == 0 || now >= w.until {
-		return
+// next has a connection that is free send its next request: at once, unless the load is
+// over, or, where the load is paced, when one is due.
+func (w *worker) next(i int, now time.Duration) {
+	switch {
+	case w.pace.paced():
+		w.idle.push(i)
+	case w.left > 0 && now < w.until:
+		w.begin(i, now)
 	}
+}
+
+// more reports whether a paced load has a request left that is due before its end.
+func (w *worker) more() bool {
+	return w.pace.paced() && w.left > 0 && w.pace.due() < w.until
+}
+
+// sendDue sends what is due by now, as far as connections are free; the rest is late.
+func (w *worker) sendDue(now time.Duration) {
+	for w.idle.n > 0 && w.more() && w.pace.due() <= now {
+		i := w.idle.pop()
+		if w.conns[i].fd < 0 {
+			continue // closed while it was idle
+		}
+		due := w.pace.due()
+		w.pace.advance()
+		w.begin(i, due)
+	}
+}
+
+// pause is how long to wait for news.
+func (w *worker) pause() time.Duration {
+	if w.idle.n == 0 || !w.more() {
+		return wakeEvery
+	}
+	return max(0, min(wakeEvery, w.pace.due()-w.now()))
+}
+
+// begin sends the connection's request; at is when its latency begins.
+func (w *worker) begin(i int, at time.Duration) {
 	w.left--
 	w.busy++
 	c := &w.conns[i]
-	c.active, c.at, c.sent, c.n, c.head = true, now, 0, 0, head{}
+	c.active, c.at, c.sent, c.n, c.head = true, at, 0, 0, head{}
 	w.send(i)
 }
 
@@ -192,7 +243,7 @@ func (w *worker) received(i int) bool {
 	}
 	now := w.now()
 	w.answered(c, now)
-	w.begin(i, now)
+	w.next(i, now)
 	return true
 }
 
@@ -212,9 +263,14 @@ func (w *worker) answered(c *conn, now time.Duration) {
 			}
 		}
 		c.checked = true
-		if now >= w.from && now < w.until {
+		counted := now // of a paced load, that which was due in the measured time
+		if w.pace.paced() {
+			counted = c.at
+		}
+		if counted >= w.from && counted < w.until {
 			w.result.Answers++
 			w.result.Latency.Record(now - c.at)
+			w.last = now
 		}
 	}
 }

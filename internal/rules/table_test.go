@@ -33,12 +33,15 @@ var levels = map[string]int{
 // support is the packages that only tests, benchmarks and each other may import, with
 // their levels. Tests may import them besides what is below their own package.
 var support = map[string]int{
+	"internal/gauge":       0,
 	"internal/loadclient":  0,
 	"internal/rules":       0,
 	"internal/onnxtest":    2,
 	"backend/fake":         3,
 	"backend/backendtest":  4,
+	"internal/workload":    3,
 	"internal/servetest":   7,
+	"internal/benchpeers":  7,
 	"internal/benchserve":  7,
 	"internal/demorollout": 3,
 }
@@ -58,7 +61,7 @@ var fences = []fence{
 	{"C", []string{"backend/onnx"}, nil, "C stays behind the contract of package backend"},
 	{"unsafe", []string{"backend/onnx"}, []string{"*"}, "only who talks to C needs it"},
 	{"github.com/yalue/onnxruntime_go", []string{"backend/onnx"}, nil, "the runtime can be replaced"},
-	{"golang.org/x/sys", []string{"backend/onnx", "internal/benchserve", "internal/loadclient", "repository/dir"}, []string{"*"}, "what is particular to a system stays at its edge"},
+	{"golang.org/x/sys", []string{"backend/onnx", "internal/gauge", "internal/loadclient", "repository/dir"}, []string{"*"}, "what is particular to a system stays at its edge"},
 
 	{"github.com/gin-gonic/gin", []string{"gateway", "internal/benchserve"}, nil, "the framework's types stop in the gateway; the benchmark compares with a bare handler of it"},
 	{"github.com/fsnotify/fsnotify", []string{"repository/dir"}, nil, "events are hints; one package knows that"},
@@ -78,11 +81,11 @@ var fences = []fence{
 	{"go.uber.org/goleak", nil, []string{"*"}, "for tests"},
 	{"golang.org/x/tools/txtar", []string{"internal/servetest"}, []string{"*"}, "for tests"},
 
-	{"log/slog", []string{"backend/onnx", "cmd/galatea", "gateway", "internal/app", "internal/benchserve", "internal/servetest", "repository", "repository/dir", "rollout", "scheduler"}, []string{"*"}, "the lower packages return errors"},
-	{"net/http", []string{"gateway", "internal/app", "internal/benchserve", "internal/client", "internal/demorollout", "internal/loadclient", "internal/servetest", "internal/telemetry"}, []string{"*"}, "below the gateway nothing knows about HTTP"},
+	{"log/slog", []string{"backend/onnx", "cmd/galatea", "gateway", "internal/app", "internal/benchpeers", "internal/benchserve", "internal/servetest", "repository", "repository/dir", "rollout", "scheduler"}, []string{"*"}, "the lower packages return errors"},
+	{"net/http", []string{"gateway", "internal/app", "internal/benchpeers", "internal/benchserve", "internal/client", "internal/demorollout", "internal/loadclient", "internal/servetest", "internal/telemetry", "internal/workload"}, []string{"*"}, "below the gateway nothing knows about HTTP"},
 	{"net/http/pprof", []string{"internal/app"}, nil, "profiles are served when they are asked for; the import has side effects"},
-	{"os/exec", []string{"internal/benchserve", "internal/demorollout", "internal/servetest"}, []string{"*"}, "the server starts no programs"},
-	{"os/signal", []string{"cmd/galatea", "internal/benchserve", "internal/demorollout"}, nil, "signals end in cmd"},
+	{"os/exec", []string{"internal/benchpeers", "internal/benchserve", "internal/demorollout", "internal/servetest"}, []string{"*"}, "the server starts no programs"},
+	{"os/signal", []string{"cmd/galatea", "internal/benchpeers", "internal/benchserve", "internal/demorollout"}, nil, "signals end in cmd"},
 	{"reflect", []string{"config"}, []string{"*"}, "code says what it does"},
 	{"testing", []string{"backend/backendtest", "internal/servetest"}, []string{"*"}, "no product code knows that it is tested"},
 }
