@@ -192,12 +192,13 @@ func (g *Gateway) observe(c *gin.Context) {
 		if p := recover(); p != nil {
 			g.panicked(c, p)
 		}
-		g.requests.add(c.FullPath(), c.Writer.Status())
+		took := time.Since(began)
+		g.requests.add(c.FullPath(), c.Writer.Status(), took)
 		if g.o.Log.Enabled(c.Request.Context(), slog.LevelDebug) {
 			g.o.Log.DebugContext(c.Request.Context(), "request",
 				slog.String("method", c.Request.Method), slog.String("path", c.Request.URL.Path), slog.String("remote", c.Request.RemoteAddr),
 				slog.Int("status", c.Writer.Status()), slog.Int64("bytes_in", c.Request.ContentLength), slog.Int("bytes_out", max(0, c.Writer.Size())),
-				slog.Duration("took", time.Since(began)))
+				slog.Duration("took", took))
 		}
 	}()
 	c.Next()

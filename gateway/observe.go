@@ -4,15 +4,17 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
 	"net/http"
 	"runtime/debug"
 	"sync"
+	"time"
 
 	"github.com/gin-gonic/gin"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/trace"
+
+	"galatea/infer"
 )
 
 // panicked answers a request whose handler panicked. http.ErrAbortHandler is passed
@@ -50,10 +52,15 @@ func endSpan(span trace.Span, c *gin.Context) {
 	span.End()
 }
 
-// requestCounts counts answers by route and status.
+// requestCounts keeps how long answers took, by route and status.
 type requestCounts struct {
-	mu     sync.Mutex
-	counts map[RouteStatus]uint64
+	mu    sync.Mutex
+	times map[RouteStatus]*infer.Histogram
+}
+
+// requestBounds are the upper ends of the buckets of that, in seconds.
+var requestBounds = []float64{
+	0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30,
 }
 
 // RouteStatus is a route, as its pattern, and an HTTP status that it answered.
@@ -62,20 +69,30 @@ type RouteStatus struct {
 	Status int
 }
 
-func (r *requestCounts) add(route string, status int) {
+func (r *requestCounts) add(route string, status int, took time.Duration) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.counts == nil {
-		r.counts = map[RouteStatus]uint64{}
+	if r.times == nil {
+		r.times = map[RouteStatus]*infer.Histogram{}
 	}
-	r.counts[RouteStatus{route, status}]++
+	h := r.times[RouteStatus{route, status}]
+	if h == nil {
+		h = &infer.Histogram{}
+		r.times[RouteStatus{route, status}] = h
+	}
+	h.Observe(requestBounds, took.Seconds())
 }
 
-// Requests returns how many requests were answered, by route and status.
-func (g *Gateway) Requests() map[RouteStatus]uint64 {
+// Requests returns how long requests took, from their headers to the end of their
+// answer, in seconds, by route and status.
+func (g *Gateway) Requests() map[RouteStatus]infer.Histogram {
 	g.requests.mu.Lock()
 	defer g.requests.mu.Unlock()
-	return maps.Clone(g.requests.counts)
+	all := make(map[RouteStatus]infer.Histogram, len(g.requests.times))
+	for k, h := range g.requests.times {
+		all[k] = *h
+	}
+	return all
 }
 
 // InflightBytes returns the bytes of request bodies that are held at the moment.

@@ -40,6 +40,8 @@ type Result struct {
 	Total   uint64        // answers of any kind, in the whole time
 	Elapsed time.Duration // the measured time; with a Rate, up to the last of the Answers if that came later
 	Latency Histogram     // of Answers
+
+	Refusals map[int]*Histogram // latency of the answers of other statuses, by status, counted as Answers are
 }
 
 // Rate returns the answers per second.
@@ -119,6 +121,17 @@ func connect(ctx context.Context, o Options) ([]*worker, error) {
 	return workers, nil
 }
 
+// refusal is the histogram of a status that is no success.
+func (r *Result) refusal(status int) *Histogram {
+	if r.Refusals == nil {
+		r.Refusals = map[int]*Histogram{}
+	}
+	if r.Refusals[status] == nil {
+		r.Refusals[status] = &Histogram{}
+	}
+	return r.Refusals[status]
+}
+
 func (r *Result) merge(o *Result) {
 	r.Answers += o.Answers
 	r.Errors += o.Errors
@@ -128,4 +141,7 @@ func (r *Result) merge(o *Result) {
 		r.First = o.First
 	}
 	r.Latency.Merge(&o.Latency)
+	for status, h := range o.Refusals {
+		r.refusal(status).Merge(h)
+	}
 }

@@ -111,6 +111,9 @@ func TestWhatTheServerDoesWrongIsCounted(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			if want := map[string]int{"refusal": 1}[name]; len(r.Refusals) != want || want == 1 && r.Refusals[503].Count() != 1 {
+				t.Errorf("refusals %v", r.Refusals)
+			}
 			if r.Errors != 1 || r.Answers != 0 || !strings.Contains(r.First.Error(), c.want) {
 				t.Errorf("%d errors, %d answers, first %v", r.Errors, r.Answers, r.First)
 			}

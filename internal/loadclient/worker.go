@@ -256,6 +256,9 @@ func (w *worker) answered(c *conn, now time.Duration) {
 		w.fault(fmt.Errorf("%w: %d bytes too many", ErrResponse, c.n-c.head.size-c.head.body))
 	case c.head.status != http.StatusOK:
 		w.fault(fmt.Errorf("status %d: %s", c.head.status, c.buf[c.head.size:min(c.n, c.head.size+200)]))
+		if w.measured(c, now) {
+			w.result.refusal(c.head.status).Record(now - c.at)
+		}
 	default:
 		if !c.checked && w.o.Check != nil {
 			if err := w.o.Check(c.request, c.head.status, c.buf[c.head.size:c.n]); err != nil {
@@ -263,16 +266,21 @@ func (w *worker) answered(c *conn, now time.Duration) {
 			}
 		}
 		c.checked = true
-		counted := now // of a paced load, that which was due in the measured time
-		if w.pace.paced() {
-			counted = c.at
-		}
-		if counted >= w.from && counted < w.until {
+		if w.measured(c, now) {
 			w.result.Answers++
 			w.result.Latency.Record(now - c.at)
 			w.last = now
 		}
 	}
+}
+
+// measured reports whether an answer counts: of a paced load, one to what was due in
+// the measured time.
+func (w *worker) measured(c *conn, now time.Duration) bool {
+	if w.pace.paced() {
+		now = c.at
+	}
+	return now >= w.from && now < w.until
 }
 
 // lose gives up a connection. That a server closes one on which nothing is

@@ -27,7 +27,7 @@ type Sources struct {
 		Trials() []repository.TrialInfo
 	}
 	Front interface {
-		Requests() map[gateway.RouteStatus]uint64
+		Requests() map[gateway.RouteStatus]infer.Histogram
 		InflightBytes() int64
 	}
 	ConfigOK func() bool // whether the last reload of the server's file was applied
@@ -72,9 +72,10 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 		labels := labelled{names: []string{"model", "version", "strategy"}, values: []string{t.Model, strconv.FormatInt(t.Version, 10), string(t.Plan.Strategy)}}
 		labels.gauge(out, "galatea_rollout_share", "Share of the requests that a version on trial gets", share)
 	}
-	for k, n := range c.Front.Requests() {
+	for k, h := range c.Front.Requests() {
 		labels := labelled{names: []string{"route", "status"}, values: []string{k.Route, strconv.Itoa(k.Status)}}
-		labels.counter(out, "galatea_http_requests_total", "Number of HTTP requests answered, by route and status", float64(n))
+		labels.counter(out, "galatea_http_requests_total", "Number of HTTP requests answered, by route and status", float64(h.Count()))
+		labels.histogram(out, "galatea_http_request_duration_seconds", "Time from an HTTP request's headers to the end of its answer, by route and status", h)
 	}
 	none := labelled{}
 	none.gauge(out, "galatea_http_inflight_bytes", "Bytes of request bodies held at the moment", float64(c.Front.InflightBytes()))
