@@ -98,6 +98,10 @@ demo-rollout: build onnxruntime ## Drop, break, remove and roll back versions at
 bench-serve: onnxruntime ## Measure a whole server against what the machine allows; ARGS adds flags.
 	go run ./internal/benchserve $(ARGS)
 
+.PHONY: bench-sched
+bench-sched: build onnxruntime ## Measure what the scheduler promises: overload, tuning itself, a thousand models; ARGS="-parts=many" chooses.
+	go run ./internal/benchsched $(ARGS)
+
 .PHONY: bench-peers
 bench-peers: build onnxruntime ## Compare with servers that a user would pick instead, brought by pip; ARGS="-models=mlp -peers=triton" narrows it down.
 	go run ./internal/benchpeers $(ARGS)

@@ -62,6 +62,9 @@ type Options struct {
 	Handler infer.Handler // answers inferences
 	Models  Models
 	Control Control
+	// Admit says, before a request's body is read, that it would be refused: one that was
+	// received then and has to be answered by deadline, if that is not zero. nil: nothing is.
+	Admit func(ref infer.Ref, received, deadline time.Time) error
 
 	Decisions Decisions // nil: nothing may be decided, and Rollouts and Events are not needed
 	Rollouts  Rollouts

@@ -15,14 +15,16 @@ import (
 func (g *Gateway) infer(c *gin.Context) {
 	received := time.Now()
 	ref, err := refOf(c)
+	var deadline time.Time
+	if err == nil {
+		deadline, err = deadlineOf(c.Request.Header, received)
+	}
 	if err == nil {
 		err = g.known(g.o.Models.Find(ref)) // before the body costs anything
 	}
-	if err != nil {
-		fail(c, err, ref, "")
-		return
+	if err == nil && g.o.Admit != nil {
+		err = g.o.Admit(ref, received, deadline) // so here
 	}
-	deadline, err := deadlineOf(c.Request.Header, received)
 	if err != nil {
 		fail(c, err, ref, "")
 		return

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"strconv"
+	"time"
 )
 
 // Handler answers an inference. The queue of a loaded version is one, the router
@@ -31,6 +32,14 @@ func Chain(h Handler, ms ...Middleware) Handler {
 		h = m(h)
 	}
 	return h
+}
+
+// Admitter is a Handler that can say beforehand that it would refuse.
+type Admitter interface {
+	// Admit returns the error that a request would get that was received then and is
+	// to be answered by deadline; the zero time is none of its own. It costs next to
+	// nothing. That it returns nil promises nothing.
+	Admit(received, deadline time.Time) error
 }
 
 // Ref names the model that a caller wants.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"slices"
 	"sync/atomic"
+	"time"
 
 	"galatea/infer"
 )
@@ -146,6 +147,19 @@ func (r *Router) Names(name string) (labels map[string]int64, standard int64) {
 func (r *Router) Find(ref infer.Ref) error {
 	_, err := r.table.Load().find(ref)
 	return err
+}
+
+// Admit asks the version that ref names, where there is one, whether it would refuse a
+// request that was received then and is to be answered by deadline.
+func (r *Router) Admit(ref infer.Ref, received, deadline time.Time) error {
+	v, err := r.table.Load().find(ref)
+	if err != nil {
+		return nil //nolint:nilerr // what is not there is Find's business
+	}
+	if a, can := v.servable.(infer.Admitter); can {
+		return a.Admit(received, deadline)
+	}
+	return nil
 }
 
 // Info describes the version that ref names. Errors are Acquire's.

@@ -26,10 +26,20 @@ func (p *pending) admit(c *call, now time.Time, have capacity) error {
 		return nil
 	}
 	need, budget := p.estimate(p.ahead(c), c.rows, now, have), c.deadline.Sub(now)
-	if need <= budget {
+	if time.Duration(float64(need)*(1+p.cost.spread)) <= budget {
 		return nil
 	}
 	return &infer.RetryError{Err: infer.ErrOverloaded, After: max(need-budget, p.cost.cost(c.rows))}
+}
+
+// atLeast is how long any call that came now would take; 0 while that is not known, or
+// differs between callers.
+func (p *pending) atLeast(now time.Time, have capacity) time.Duration {
+	s := &p.states[0]
+	if !p.cost.known() || p.count == 0 || len(s.ledger.active) > 1 {
+		return 0
+	}
+	return time.Duration(float64(p.estimate(s.rows, 1, now, have)) * (1 + p.cost.spread))
 }
 
 // retryable adds to a refusal of a full level how long its calls take to be gone.

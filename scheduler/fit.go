@@ -1,15 +1,20 @@
 package scheduler
 
-import "time"
+import (
+	"math"
+	"time"
+)
 
 // fit estimates what a batch costs: time = perRow*rows + fixed, by weighted least
-// squares over the batches seen. A batch counts for half after halfLife more. It is
-// pure; the zero value knows nothing.
+// squares over the batches seen, the older the less. It is pure; the zero value knows
+// nothing. The time is from when the batch is handed to a lane until the lane is idle
+// again, so that what else the processors do counts.
 type fit struct {
 	samples int // seen, at most fitKnown
 	// Sums over the batches, each times its weight: 1, rows, seconds, rows*rows, rows*seconds.
 	w, x, y, xx, xy float64
 	perRow, fixed   float64 // seconds
+	spread          float64 // how far off the expected costs were of late, as a share of them
 }
 
 const (
@@ -24,7 +29,11 @@ const (
 func (f *fit) observe(rows int, took time.Duration) {
 	x, y := float64(rows), took.Seconds()
 	if f.known() {
-		y = min(y, fitOutlier*f.seconds(rows))
+		expected := f.seconds(rows)
+		y = min(y, fitOutlier*expected)
+		if expected > 0 {
+			f.spread += (1 - fitDecay) * (math.Abs(y-expected)/expected - f.spread)
+		}
 	}
 	f.samples = min(f.samples+1, fitKnown)
 	f.w = f.w*fitDecay + 1

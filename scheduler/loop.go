@@ -79,6 +79,7 @@ func (l *loop) dispatch(now time.Time) {
 		lane.batches <- &lane.next
 	}
 	l.returnPermits()
+	l.busy.Store(int64(l.pending.atLeast(now, l.capacity(now))))
 	l.stats.waiting(l.pending.count)
 }
 
@@ -144,11 +145,19 @@ func (l *loop) wait() {
 }
 
 // drain takes in the calls that have arrived meanwhile, so that they can share the
-// next batch. Callers that are about to hand theirs over run first: a batch that
-// goes a moment too early, nearly empty, costs all those that just missed it a
-// whole run.
+// next batch. Callers that are about to hand theirs over run first, unless the next
+// batch is full already: a batch that goes a moment too early, nearly empty, costs all
+// those that just missed it a whole run.
 func (l *loop) drain() {
-	runtime.Gosched()
+	l.take()
+	if l.pending.rows < l.pending.limit {
+		runtime.Gosched()
+		l.take()
+	}
+}
+
+// take takes in the calls that have been handed over.
+func (l *loop) take() {
 	for {
 		select {
 		case c := <-l.in:
@@ -208,7 +217,7 @@ func (l *loop) freed(lane *lane) {
 	if b := &lane.next; b.end() {
 		l.running--
 		if b.took > 0 {
-			l.pending.cost.observe(b.ran, b.took)
+			l.pending.cost.observe(b.ran, time.Since(b.began))
 		}
 		for _, d := range b.bill {
 			extra := 0.0

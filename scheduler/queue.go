@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.opentelemetry.io/otel/trace"
@@ -63,6 +64,7 @@ type Queue struct {
 	expire chan struct{}   // refuse the calls that wait
 	done   chan struct{}   // the loop has ended
 	run    context.Context //nolint:containedctx // the parent of every run: values of Start's context, no end
+	busy   atomic.Int64    // nanoseconds that a request which comes now takes at least; 0: not known
 	once   sync.Once
 	cut    sync.Once
 	work   sync.WaitGroup // the lanes' goroutines
@@ -209,6 +211,25 @@ func (q *Queue) classify(c *call) (err error) {
 		c.key = c.classKey(q.o.Signature, q.pad)
 	}
 	return nil
+}
+
+// Admit returns infer.ErrOverloaded (in an *infer.RetryError) for a request that was
+// received then and would be refused for its deadline, or the model's, as far as that
+// can be told without looking at it. Infer decides.
+func (q *Queue) Admit(received, deadline time.Time) error {
+	needs := time.Duration(q.busy.Load())
+	if needs == 0 {
+		return nil
+	}
+	if q.o.RequestTimeout > 0 {
+		deadline = earlier(deadline, received.Add(q.o.RequestTimeout))
+	}
+	late := needs - time.Until(deadline)
+	if deadline.IsZero() || late <= 0 {
+		return nil
+	}
+	q.stats.refused(infer.ErrOverloaded, time.Since(received))
+	return &infer.RetryError{Err: infer.ErrOverloaded, After: late}
 }
 
 // got ends a call that was answered.

@@ -117,7 +117,7 @@ func Start(ctx context.Context, o Options) (*App, error) {
 	})
 	a.director = newDirector(a.router, a.control, o.Log)
 	a.gateway = gateway.New(gateway.Options{
-		Handler: a.director, Models: a.router, Control: control{a.control, a.over},
+		Handler: a.director, Models: a.router, Control: control{a.control, a.over}, Admit: a.router.Admit,
 		Decisions: a.control, Rollouts: a.router, Events: a.control.Events(), Sticky: a.director.Sticky,
 		Counts: func(t repository.TrialInfo) any { return a.director.Counts(trialOf(t)) },
 		Ready:  a.ready, Loaded: func() bool { return a.router.Ready(false) },

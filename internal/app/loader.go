@@ -200,6 +200,8 @@ func levels(from []config.Level) []scheduler.Level {
 	return to
 }
 
+var _ infer.Admitter = (*servable)(nil)
+
 // servable is a loaded version.
 type servable struct {
 	infer.Handler
@@ -207,6 +209,11 @@ type servable struct {
 	model  backend.Model
 	info   repository.Info
 	closed atomic.Bool
+}
+
+// Admit says what the queue would say of a request.
+func (s *servable) Admit(received, deadline time.Time) error {
+	return s.queue.Admit(received, deadline)
 }
 
 // Info describes the version, with its counters as they are now.

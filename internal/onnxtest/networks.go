@@ -64,6 +64,18 @@ func CNN(seed uint64) []byte {
 	return g.bytes()
 }
 
+// Small is one fully connected layer and a softmax, from x FP32 [-1,64] to y [-1,10]: it
+// costs next to nothing.
+func Small(seed uint64) []byte {
+	w := newWeights(seed)
+	g := NewGraph("small")
+	g.Input("x", Symbolic(tensor.FP32, "batch", "64"))
+	dense(g, w, "x", "1", 64, 10)
+	g.Node("Softmax", "d1", "y", Int("axis", -1))
+	g.Output("y", Symbolic(tensor.FP32, "batch", "10"))
+	return g.bytes()
+}
+
 // dense adds a fully connected layer from x to d<n>.
 func dense(g *Graph, w weights, x, n string, from, to int64) {
 	g.Initializer(w.normal("w"+n, from, from, to))
