@@ -1,4 +1,4 @@
-// Benchsched measures what the scheduler promises, with whole servers over HTTP:
+// Command benchsched measures what the scheduler promises, with whole servers over HTTP:
 //
 //   - overload: an open loop at one and a half times what the server can do, each
 //     request with a deadline: how many answers are in time, how soon the others are

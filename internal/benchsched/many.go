@@ -34,6 +34,13 @@ func measureMany(ctx context.Context, s settings, root string) (_ printer, err e
 	fmt.Fprintf(os.Stderr, "many: %d models, %d rounds\n", manyModels+1, s.rounds)
 	idle := onnxtest.Small(1)
 	var servers [2]*server
+	defer func() {
+		for _, v := range servers {
+			if v != nil {
+				err = errors.Join(err, v.stop())
+			}
+		}
+	}()
 	for i, n := range []int{0, manyModels} {
 		repository := filepath.Join(root, fmt.Sprintf("many-%d", n))
 		if err := m.Write(repository, nil); err != nil {
@@ -47,7 +54,6 @@ func measureMany(ctx context.Context, s settings, root string) (_ printer, err e
 		if servers[i], err = serve(ctx, s, repository); err != nil {
 			return nil, err
 		}
-		defer func() { err = errors.Join(err, servers[i].stop()) }()
 	}
 	r := &many{Models: manyModels + 1, ModelBytes: len(idle)}
 	if err := r.idle(ctx, servers); err != nil {

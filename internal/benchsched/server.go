@@ -7,7 +7,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"os"
 	"os/exec"
 	"strconv"
 	"strings"
@@ -57,18 +56,23 @@ func serve(ctx context.Context, s settings, repository string) (*server, error) 
 	return v, nil
 }
 
-func freePorts(ctx context.Context, n int) ([]int, error) {
-	var ports []int
+// freePorts finds ports that nobody listens on.
+func freePorts(ctx context.Context, n int) (ports []int, err error) {
+	var held []net.Listener
 	for range n {
 		var c net.ListenConfig
-		l, err := c.Listen(ctx, "tcp", "127.0.0.1:0")
-		if err != nil {
-			return nil, err
+		l, listenErr := c.Listen(ctx, "tcp", "127.0.0.1:0")
+		if listenErr != nil {
+			err = listenErr
+			break
 		}
-		defer l.Close()
+		held = append(held, l)
 		ports = append(ports, l.Addr().(*net.TCPAddr).Port)
 	}
-	return ports, nil
+	for _, l := range held {
+		err = errors.Join(err, l.Close())
+	}
+	return ports, err
 }
 
 func (v *server) ready(ctx context.Context) error {
@@ -152,6 +156,3 @@ func (v *server) resident() (int64, error) {
 	f, err := gauge.Tree(v.cmd.Process.Pid)
 	return f.Resident, err
 }
-
-// write puts a config.yaml beside a model.
-func write(path, text string) error { return os.WriteFile(path, []byte(text), 0o600) }
