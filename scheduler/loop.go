@@ -41,7 +41,8 @@ type loop struct {
 	pending *pending
 	free    []*lane
 	running int
-	order   *order // nil: answers go out as they come
+	order   *order  // nil: answers go out as they come
+	company float64 // calls of a batch beyond the first, of late; at most 1 each
 	closing bool
 	asked   bool // a batch is due, and waits for what its run needs beside an idle lane
 	timer   *time.Timer
@@ -58,6 +59,9 @@ func (l *loop) dispatch(now time.Time) {
 		l.refuse(c, err)
 	}
 	l.pending.tune(now, len(l.lanes))
+	if l.pending.count > 0 {
+		l.reclaim()
+	}
 	l.asked = false
 	for l.pending.count > 0 {
 		at := slices.IndexFunc(l.free, l.mayRun)
@@ -75,10 +79,13 @@ func (l *loop) dispatch(now time.Time) {
 		}
 		l.free = slices.Delete(l.free, at, at+1)
 		l.running++
+		l.lone.queued.Add(-int64(len(lane.next.calls)))
+		l.company += (min(1, float64(len(lane.next.calls)-1)) - l.company) / 8
 		lane.next.start(l.run, now)
 		lane.batches <- &lane.next
 	}
 	l.returnPermits()
+	l.offerLane()
 	l.busy.Store(int64(l.pending.atLeast(now, l.capacity(now))))
 	l.stats.waiting(l.pending.count)
 }
@@ -134,6 +141,8 @@ func (l *loop) wait() {
 	case <-l.timer.C:
 	case <-closed:
 		l.closing = true
+		l.lone.queued.Add(1)
+		l.reclaim()
 		l.drain()
 	case <-expire:
 		for len(l.pending.order) > 0 {
@@ -174,6 +183,7 @@ func (l *loop) accept(c *call) {
 		l.order.enter(c)
 	}
 	if c.gone() {
+		l.lone.queued.Add(-1)
 		c.answer(nil, nil)
 		return
 	}
@@ -208,6 +218,7 @@ func (l *loop) capacity(now time.Time) capacity {
 }
 
 func (l *loop) refuse(c *call, err error) {
+	l.lone.queued.Add(-1)
 	l.stats.refused(err, time.Since(c.queued))
 	c.answer(nil, err)
 }
@@ -230,6 +241,7 @@ func (l *loop) freed(lane *lane) {
 			l.o.Limiter.ask(lane.permit)
 		}
 	}
+	l.learn(lane)
 	l.free = append(l.free, lane)
 }
 
@@ -239,6 +251,7 @@ func (l *loop) left(c *call) {
 	switch {
 	case c.class != nil:
 		l.pending.remove(c)
+		l.lone.queued.Add(-1)
 		c.answer(nil, nil)
 	case c.batch != nil:
 		c.batch.leave(c.turn)
