@@ -86,6 +86,22 @@ func Run(t *testing.T, b backend.Backend, doubling backend.Artifact, slow func(t
 	t.Run("a run stops when its context ends, and the instance goes on", func(t *testing.T) {
 		stops(t, slow)
 	})
+	t.Run("the end of an earlier run's context does not stop a later run", func(t *testing.T) {
+		in := instance(t, b, doubling)
+		var ends sync.WaitGroup
+		for range 3000 {
+			x := floats("x", 1, 4)
+			batch := batchOf(t, in, x)
+			batch.Inputs[0].Data = x.Data
+			ctx, cancel := context.WithCancel(t.Context())
+			if err := in.Run(ctx, batch); err != nil {
+				t.Fatal(err)
+			}
+			expectDoubled(t, batch.Outputs[0], x)
+			ends.Go(cancel) // while the next one begins
+		}
+		ends.Wait()
+	})
 	t.Run("a load whose context has ended fails", func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()

@@ -27,11 +27,13 @@ type stopper struct {
 
 // begin watches ctx during a run, until end. It reports false when ctx has ended already.
 func (s *stopper) begin(ctx context.Context, options *C.OrtRunOptions) bool {
+	if ctx != s.ctx {
+		s.release() // before there is anything that the end of the context before could stop
+	}
 	s.mu.Lock()
 	s.options, s.stopped = options, false
 	s.mu.Unlock()
 	if ctx != s.ctx {
-		s.release()
 		done := make(chan struct{})
 		s.ctx, s.done = ctx, done
 		s.stop = context.AfterFunc(ctx, func() {
