@@ -25,12 +25,11 @@ type bench struct {
 	root    string            // of the project
 	work    string            // a temporary folder
 	library string            // ONNX Runtime's
-	spare   time.Duration     // that may go into loads that are made again
 }
 
 // run installs, measures and prints.
 func run(ctx context.Context, s settings) (err error) {
-	b := &bench{s: s, missing: map[string]string{}, spare: s.again}
+	b := &bench{s: s, missing: map[string]string{}}
 	if b.root, err = moduleRoot(); err != nil {
 		return err
 	}
@@ -127,6 +126,7 @@ func (b *bench) model(ctx context.Context, name string) (modelReport, error) {
 			rows[i].fail(b.missing[v.environment])
 		}
 	}
+	l.spare = l.share()
 	for n := range b.s.rounds {
 		for i, v := range b.servers {
 			if rows[i].Invalid != "" {
@@ -146,6 +146,7 @@ func (b *bench) model(ctx context.Context, name string) (modelReport, error) {
 	}
 	out := modelReport{Name: name, What: m.What, Rows: rows}
 	out.summarize()
+	l.spare = l.share()
 	err = l.paced(ctx, &out)
 	return out, err
 }
