@@ -42,6 +42,11 @@ func run(ctx context.Context, s settings) (err error) {
 	if _, err := os.Stat(b.s.binary); err != nil {
 		return fmt.Errorf("-galatea: no binary, run make build: %w", err)
 	}
+	if s.json != "" {
+		if err := os.MkdirAll(filepath.Dir(s.json), 0o755); err != nil {
+			return fmt.Errorf("-json: %w", err)
+		}
+	}
 	if b.work, err = os.MkdirTemp("", "benchpeers-"); err != nil {
 		return err
 	}
@@ -68,10 +73,7 @@ func run(ctx context.Context, s settings) (err error) {
 		}
 		out.Models = append(out.Models, m)
 	}
-	if err := out.write(s.json); err != nil {
-		return err
-	}
-	return out.print(os.Stdout)
+	return errors.Join(out.print(os.Stdout), out.write(s.json))
 }
 
 func (b *bench) scripts() string { return filepath.Join(b.work, "peers") }
