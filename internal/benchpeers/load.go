@@ -19,8 +19,13 @@ type load struct {
 	model       workload.Model
 	repository  string
 	connections []int
-	right       [][]float32 // the answers
+	right       [][]float32   // the answers
+	spare       time.Duration // that may still go into loads that are made again
 }
+
+// share is an equal part of the time for loads that are made again: the rounds of each
+// model have one, and so have Galatea's paced loads.
+func (l *load) share() time.Duration { return l.s.again / time.Duration(2*len(l.s.models)) }
 
 // warmUp is the part of a load that is not measured, as a share of the rest.
 const warmUp = 0.25
@@ -125,7 +130,7 @@ func (l *load) used(p *process) time.Duration {
 func millis(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
 
 // pacedConnections are enough for no request to wait for one, unless Galatea is overloaded.
-const pacedConnections = 64
+const pacedConnections = 256
 
 // paced sends Galatea, in each peer's kind of format, that peer's top rate.
 func (l *load) paced(ctx context.Context, m *modelReport) error {

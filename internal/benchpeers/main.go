@@ -83,6 +83,9 @@ func parse(args []string) (settings, error) {
 		}
 		s.connections = append(s.connections, n)
 	}
+	if len(s.models) == 0 {
+		return s, errors.New("-models: expected mlp, cnn or both")
+	}
 	if s.duration <= 0 || s.rounds < 1 || s.threads < 1 {
 		return s, errors.New("-duration, -rounds and -threads: expected more than 0")
 	}

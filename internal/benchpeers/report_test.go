@@ -67,7 +67,7 @@ func TestRatiosAreTheMedianOfTheRoundsOwn(t *testing.T) {
 func TestAServerWithoutFiguresIsPrintedWithTheReason(t *testing.T) {
 	m := example()
 	m.summarize()
-	m.row("slow").AtItsRate = 1.234
+	m.row("slow").AtItsRate, m.row("slow").Paced = 1.234, []sample{{Others: 0.07}}
 	var text strings.Builder
 	if err := (report{Models: []modelReport{m}, Rounds: 3, Seconds: 1.5}).print(&text); err != nil {
 		t.Fatal(err)
@@ -80,8 +80,8 @@ func TestAServerWithoutFiguresIsPrintedWithTheReason(t *testing.T) {
 	}
 	for first, want := range map[string]string{
 		"galatea":      "galatea v2, binary 64 1500 (1000 to 2000) 20.0 40.0 100 200 2 2%",
-		"slow":         "slow JSON 8 90 (80 to 100) 2.00 4.00 300 600 2 1%; slow 8.33x 16.7x 0.10x 0.10x 3.00x 4.00 1.23",
-		"galatea-json": "galatea-json v2, JSON 64 750 (500 to 800) 20.0 40.0 100 200 2 2%; galatea-json - 2.00x - - - - -",
+		"slow":         "slow JSON 8 90 (80 to 100) 2.00 4.00 300 600 2 1%; slow 8.33x 16.7x 0.10x 0.10x 3.00x 4.00 1.23 7%",
+		"galatea-json": "galatea-json v2, JSON 64 750 (500 to 800) 20.0 40.0 100 200 2 2%; galatea-json - 2.00x - - - - - -",
 		"slow:":        "slow: a peer (slow 1.0)",
 		"NO":           "NO FIGURES: it did not start",
 	} {

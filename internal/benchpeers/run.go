@@ -25,12 +25,11 @@ type bench struct {
 	root    string            // of the project
 	work    string            // a temporary folder
 	library string            // ONNX Runtime's
-	spare   time.Duration     // that may go into loads that are made again
 }
 
 // run installs, measures and prints.
 func run(ctx context.Context, s settings) (err error) {
-	b := &bench{s: s, missing: map[string]string{}, spare: s.again}
+	b := &bench{s: s, missing: map[string]string{}}
 	if b.root, err = moduleRoot(); err != nil {
 		return err
 	}
@@ -42,6 +41,11 @@ func run(ctx context.Context, s settings) (err error) {
 	}
 	if _, err := os.Stat(b.s.binary); err != nil {
 		return fmt.Errorf("-galatea: no binary, run make build: %w", err)
+	}
+	if s.json != "" {
+		if err := os.MkdirAll(filepath.Dir(s.json), 0o755); err != nil {
+			return fmt.Errorf("-json: %w", err)
+		}
 	}
 	if b.work, err = os.MkdirTemp("", "benchpeers-"); err != nil {
 		return err
@@ -69,10 +73,7 @@ func run(ctx context.Context, s settings) (err error) {
 		}
 		out.Models = append(out.Models, m)
 	}
-	if err := out.write(s.json); err != nil {
-		return err
-	}
-	return out.print(os.Stdout)
+	return errors.Join(out.print(os.Stdout), out.write(s.json))
 }
 
 func (b *bench) scripts() string { return filepath.Join(b.work, "peers") }
@@ -127,6 +128,7 @@ func (b *bench) model(ctx context.Context, name string) (modelReport, error) {
 			rows[i].fail(b.missing[v.environment])
 		}
 	}
+	l.spare = l.share()
 	for n := range b.s.rounds {
 		for i, v := range b.servers {
 			if rows[i].Invalid != "" {
@@ -146,6 +148,7 @@ func (b *bench) model(ctx context.Context, name string) (modelReport, error) {
 	}
 	out := modelReport{Name: name, What: m.What, Rows: rows}
 	out.summarize()
+	l.spare = l.share()
 	err = l.paced(ctx, &out)
 	return out, err
 }

@@ -5,6 +5,8 @@ import (
 	"io"
 	"text/tabwriter"
 	"time"
+
+	"galatea/internal/gauge"
 )
 
 // print writes the tables for people.
@@ -32,17 +34,17 @@ func (m modelReport) print(to io.Writer) error {
 			figure(r.P50), figure(r.P99), mib(r.Shared), mib(r.Resident), r.Processes, 100*r.Others)
 	}
 	fmt.Fprintln(w)
-	fmt.Fprintln(w, "against Galatea\tits requests/s over the server's\tin binary\tp50\tp99\tmemory\tat the server's top rate: its p99 ms\tGalatea's")
+	fmt.Fprintln(w, "against Galatea\tits requests/s over the server's\tin binary\tp50\tp99\tmemory\tat the server's top rate: its p99 ms\tGalatea's\tothers")
 	for _, r := range m.Rows {
 		if r.Invalid != "" || r.Server == galatea {
 			continue
 		}
-		own := 0.0
+		own, others := 0.0, "-"
 		if r.AtItsRate > 0 {
-			own = r.P99
+			own, others = r.P99, fmt.Sprintf("%.0f%%", 100*gauge.MedianOf(r.Paced, func(s sample) float64 { return s.Others }))
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", r.Server, times(inverse(r.Same.Rate)), times(inverse(r.Binary.Rate)),
-			times(r.Same.P50), times(r.Same.P99), times(r.Same.Memory), figure(own), figure(r.AtItsRate))
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", r.Server, times(inverse(r.Same.Rate)), times(inverse(r.Binary.Rate)),
+			times(r.Same.P50), times(r.Same.P99), times(r.Same.Memory), figure(own), figure(r.AtItsRate), others)
 	}
 	if err := w.Flush(); err != nil {
 		return err
