@@ -38,7 +38,7 @@ const aimShare = 0.9
 // largest is the most rows of a batch that runs within d; 1 at the least.
 func (p *pending) largest(d time.Duration) int {
 	if p.cost.perRow <= 0 {
-		return max(1, p.maxRows)
+		return p.maxRows
 	}
 	return int(max(1, min(float64(p.maxRows), (d.Seconds()-p.cost.fixed)/p.cost.perRow)))
 }

@@ -23,7 +23,6 @@ type lane struct {
 	batches  chan *batch
 	permit   *permit // the loop's: what its runs need beside it; nil: nothing
 	next     batch   // the loop's while the lane is idle, the lane's while it runs
-	alone    batch   // of a caller who runs its own call
 	closeErr error
 
 	inputs []tensor.Tensor // scratch: the batched inputs
@@ -151,13 +150,9 @@ func (l *lane) run(b *batch, calls []*call) {
 		l.run(b, live[half:])
 		return
 	}
-	reason := reasonBackend
-	if b.ctx.Err() != nil { // of a caller who ran its own call
-		reason = reasonCanceled
-	}
 	for _, c := range live {
 		if !c.gone() { // who has left has counted that
-			l.queue.stats.failed(reason, time.Since(c.queued))
+			l.queue.stats.failed(reasonBackend, time.Since(c.queued))
 		}
 		l.queue.traceFailed(c, timing, err)
 		c.answer(nil, err)

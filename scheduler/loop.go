@@ -41,8 +41,7 @@ type loop struct {
 	pending *pending
 	free    []*lane
 	running int
-	order   *order  // nil: answers go out as they come
-	company float64 // calls of a batch beyond the first, of late; at most 1 each
+	order   *order // nil: answers go out as they come
 	closing bool
 	asked   bool // a batch is due, and waits for what its run needs beside an idle lane
 	timer   *time.Timer
@@ -59,9 +58,6 @@ func (l *loop) dispatch(now time.Time) {
 		l.refuse(c, err)
 	}
 	l.pending.tune(now, len(l.lanes))
-	if l.pending.count > 0 {
-		l.reclaim()
-	}
 	l.asked = false
 	for l.pending.count > 0 {
 		at := slices.IndexFunc(l.free, l.mayRun)
@@ -79,13 +75,10 @@ func (l *loop) dispatch(now time.Time) {
 		}
 		l.free = slices.Delete(l.free, at, at+1)
 		l.running++
-		l.lone.queued.Add(-int64(len(lane.next.calls)))
-		l.company += (min(1, float64(len(lane.next.calls)-1)) - l.company) / 8
 		lane.next.start(l.run, now)
 		lane.batches <- &lane.next
 	}
 	l.returnPermits()
-	l.offerLane()
 	l.busy.Store(int64(l.pending.atLeast(now, l.capacity(now))))
 	l.stats.waiting(l.pending.count)
 }
@@ -141,8 +134,6 @@ func (l *loop) wait() {
 	case <-l.timer.C:
 	case <-closed:
 		l.closing = true
-		l.lone.queued.Add(1)
-		l.reclaim()
 		l.drain()
 	case <-expire:
 		for len(l.pending.order) > 0 {
@@ -183,7 +174,6 @@ func (l *loop) accept(c *call) {
 		l.order.enter(c)
 	}
 	if c.gone() {
-		l.lone.queued.Add(-1)
 		c.answer(nil, nil)
 		return
 	}
@@ -218,7 +208,6 @@ func (l *loop) capacity(now time.Time) capacity {
 }
 
 func (l *loop) refuse(c *call, err error) {
-	l.lone.queued.Add(-1)
 	l.stats.refused(err, time.Since(c.queued))
 	c.answer(nil, err)
 }
@@ -241,7 +230,6 @@ func (l *loop) freed(lane *lane) {
 			l.o.Limiter.ask(lane.permit)
 		}
 	}
-	l.learn(lane)
 	l.free = append(l.free, lane)
 }
 
@@ -251,7 +239,6 @@ func (l *loop) left(c *call) {
 	switch {
 	case c.class != nil:
 		l.pending.remove(c)
-		l.lone.queued.Add(-1)
 		c.answer(nil, nil)
 	case c.batch != nil:
 		c.batch.leave(c.turn)

@@ -64,8 +64,7 @@ type Queue struct {
 	expire chan struct{}   // refuse the calls that wait
 	done   chan struct{}   // the loop has ended
 	run    context.Context //nolint:containedctx // the parent of every run: values of Start's context, no end
-	lone   lone
-	busy   atomic.Int64 // nanoseconds that a request which comes now takes at least; 0: not known
+	busy   atomic.Int64    // nanoseconds that a request which comes now takes at least; 0: not known
 	once   sync.Once
 	cut    sync.Once
 	work   sync.WaitGroup // the lanes' goroutines
@@ -163,19 +162,11 @@ func (q *Queue) Infer(ctx context.Context, req *infer.Request) (*infer.Response,
 		c.expires = c.queued.Add(timeout)
 	}
 	c.deadline = q.deadline(c)
-	if l := q.lone.take(c.rows); l != nil {
-		l.runAlone(ctx, c)
-		q.giveBack(l)
-		return q.got(c, <-c.reply)
-	}
-	q.lone.queued.Add(1)
 	select {
 	case q.in <- c:
 	case <-q.closed:
-		q.lone.queued.Add(-1)
 		return q.refused(c, infer.ErrStopping)
 	case <-ctx.Done():
-		q.lone.queued.Add(-1)
 		return q.refused(c, context.Cause(ctx))
 	}
 	gone := false
