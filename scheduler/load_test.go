@@ -1,6 +1,7 @@
 package scheduler_test
 
 import (
+	"context"
 	"errors"
 	"math/rand/v2"
 	"slices"
@@ -9,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"galatea/backend"
 	"galatea/infer"
 	"galatea/scheduler"
 )
@@ -130,6 +132,53 @@ func TestFloodOfOneTenantDoesNotHurtAnother(t *testing.T) {
 		if flooded99 > p99*3/2 {
 			t.Errorf("the flood moves the other tenant's p99 from %v to %v", p99, flooded99)
 		}
+	}
+}
+
+// Callers come alone, then together, then alone again; some leave, and the queue is
+// closed in the middle. A call that nobody wakes ends the test: all would be asleep.
+func TestLoneAndManyCallersAreAllAnswered(t *testing.T) {
+	for seed := range uint64(30) {
+		synctest.Test(t, func(t *testing.T) {
+			rng := rand.New(rand.NewPCG(seed, 0))
+			b := linear(20*time.Microsecond, 50*time.Microsecond)
+			b.Fault = func(run int, _ *backend.Batch) error {
+				if run%41 == 40 {
+					return infer.ErrInstanceLost
+				}
+				return nil
+			}
+			q := start(t, b, scheduler.Options{MaxBatchSize: 8, Instances: 1 + int(seed%3)})
+			var wg sync.WaitGroup
+			var mu sync.Mutex
+			answers := 0
+			for range 300 {
+				wait, patience := time.Duration(rng.IntN(400))*time.Microsecond, time.Duration(20+rng.IntN(2000))*time.Microsecond
+				if rng.IntN(3) == 0 {
+					wait = 0
+				}
+				time.Sleep(wait)
+				wg.Go(func() {
+					ctx, cancel := context.WithTimeout(t.Context(), patience)
+					defer cancel()
+					err := ask(ctx, t, q, 1, 1)
+					mu.Lock()
+					defer mu.Unlock()
+					if answers++; err != nil && !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, infer.ErrInstanceLost) && !errors.Is(err, infer.ErrStopping) {
+						t.Error(err)
+					}
+				})
+			}
+			if seed%2 == 0 {
+				if err := q.Close(t.Context()); err != nil {
+					t.Error(err)
+				}
+			}
+			wg.Wait()
+			if answers != 300 {
+				t.Errorf("%d of 300 calls were answered", answers)
+			}
+		})
 	}
 }
 

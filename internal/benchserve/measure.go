@@ -58,6 +58,9 @@ func (b *bench) served(server *child, s workload.Model, connections int) (phase,
 		if server == b.gateway {
 			a.Address, a.Check = b.hello.Address, true
 		}
+		if server == b.running {
+			a.Address = b.runningAt
+		}
 		before, rowsBefore, err := b.counters(server, s)
 		if err != nil {
 			return p, 0, err

@@ -65,8 +65,13 @@ func startPlain(_ context.Context, setup json.RawMessage) (part, any, error) {
 	if err := json.Unmarshal(setup, &s); err != nil {
 		return nil, nil, err
 	}
+	p, err := openPlain(s)
+	return p, nil, err
+}
+
+func openPlain(s gatewaySetup) (*plainPart, error) {
 	r, err := onnx.Open(s.Library, slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})))
-	return &plainPart{runtime: r, root: s.Root, models: map[sessionKey]backend.Model{}}, nil, err
+	return &plainPart{runtime: r, root: s.Root, models: map[sessionKey]backend.Model{}}, err
 }
 
 func (p *plainPart) answer(ctx context.Context, what string, args json.RawMessage) (any, error) {

@@ -58,6 +58,8 @@ type modelReport struct {
 type unloaded struct {
 	Gateway float64  `json:"gateway_p50_us"`
 	Echo    float64  `json:"echo_p50_us"`
+	Running float64  `json:"running_echo_p50_us"` // the bare handler that runs each row
+	Ratio   float64  `json:"ratio"`               // to that
 	Runs    []lonely `json:"runs"`
 }
 
@@ -174,6 +176,11 @@ func (m *modelReport) alone(r *rounds) {
 			m.Unloaded.Gateway, m.Unloaded.Echo = p.P50, p.EchoP50
 		}
 	}
+	var ratios []float64
+	for i, g := range r.gateway[1] {
+		ratios = append(ratios, float64(g.P50)/float64(r.running[i].P50))
+	}
+	m.Unloaded.Running, m.Unloaded.Ratio = gauge.MedianOf(r.running, func(p phase) float64 { return micros(p.P50) }), gauge.Median(ratios)
 	for _, c := range r.single {
 		var ratios []float64
 		for i, g := range r.gateway[1] {
@@ -219,6 +226,9 @@ func (m modelReport) print(to io.Writer, w io.Writer) {
 	fmt.Fprintf(to, "  G, the gateway            %8.0f rows/s at %d connections\n", m.G, m.Connections)
 	fmt.Fprintf(to, "  G/ceiling                 %8.3f (rounds: %.3f to %.3f); by processor time %.3f\n", m.Ratio, m.Lowest, m.Highest, m.ByCPU)
 	fmt.Fprintf(to, "  allocations a request     %8.1f above the bare handler's; %.1f at one connection, where a request is a batch\n", m.Allocs, m.AllocsAlone)
+	if u := m.Unloaded; u.Running > 0 {
+		fmt.Fprintf(to, "  unloaded, one row         %8.2f times %.0f us (a bare handler that runs the row): %.0f us\n", u.Ratio, u.Running, u.Gateway)
+	}
 	for _, u := range m.Unloaded.Runs {
 		fmt.Fprintf(to, "  unloaded, one row         %8.2f times %.0f us (bare handler) + %.0f us (run: %v): %.0f us\n", u.Ratio, m.Unloaded.Echo, u.Run, u.Cell, m.Unloaded.Gateway)
 	}

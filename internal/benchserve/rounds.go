@@ -20,6 +20,7 @@ type rounds struct {
 	sweep   []plainPoint
 	echo    map[int][]phase
 	gateway map[int][]phase
+	running []phase // the bare handler that runs each row, at one connection
 	plain   map[cell][]plainResult
 	best    []cell // for throughput
 	single  []cell // for the latency of one row: the fastest, and as it is served by default
@@ -86,6 +87,12 @@ func (b *bench) round(s workload.Model, r *rounds) error {
 				return err
 			}
 			r.echo[b.s.connections[i]] = append(r.echo[b.s.connections[i]], p)
+			if b.s.connections[i] == 1 {
+				if p, err = b.served(b.running, s, 1); err != nil {
+					return err
+				}
+				r.running = append(r.running, p)
+			}
 		}
 		if i < len(loops) {
 			p, err := b.looped(s, loops[i], b.s.time)

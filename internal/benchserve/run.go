@@ -95,6 +95,9 @@ type bench struct {
 	load     *child
 	hello    gatewayHello
 	echoAt   string
+	// running is the bare handler that runs each request's row.
+	running   *child
+	runningAt string
 }
 
 func newBench(ctx context.Context, s settings, root, library string) (b *bench, err error) {
@@ -133,9 +136,9 @@ func newBench(ctx context.Context, s settings, root, library string) (b *bench, 
 	if b.plain, err = startChild(ctx, "plain", setup, nil); err != nil {
 		return b, err
 	}
-	echo := echoSetup{}
+	echo := echoSetup{Answers: map[string]canned{}}
 	for _, subject := range b.subjects {
-		if echo[subject.Name], err = b.ask(ctx, subject); err != nil {
+		if echo.Answers[subject.Name], err = b.ask(ctx, subject); err != nil {
 			return b, err
 		}
 		answers := [][]float32{}
@@ -147,13 +150,17 @@ func newBench(ctx context.Context, s settings, root, library string) (b *bench, 
 	if b.echo, err = startChild(ctx, "echo", echo, &b.echoAt); err != nil {
 		return b, err
 	}
+	echo.Runs = &setup
+	if b.running, err = startChild(ctx, "echo", echo, &b.runningAt); err != nil {
+		return b, err
+	}
 	b.load, err = startChild(ctx, "load", client, nil)
 	return b, err
 }
 
 func (b *bench) close() error {
 	var errs []error
-	for _, c := range []*child{b.load, b.echo, b.plain, b.gateway} {
+	for _, c := range []*child{b.load, b.running, b.echo, b.plain, b.gateway} {
 		if c != nil {
 			errs = append(errs, c.stop())
 		}
