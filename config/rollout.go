@@ -154,6 +154,9 @@ func (m *Model) checkRollout(r *report) {
 	if o.Order == OrderResource && o.Strategy != "" && o.Strategy != StrategyImmediate {
 		r.fail("rollout.order", "resource unloads the old version first, but a %s needs both: expected availability, or strategy: immediate", o.Strategy)
 	}
+	if s := o.Shadow; s != nil && or(s.Percent, 10) == 0 && or(s.Requests, 50) > 0 {
+		r.fail("rollout.shadow.percent", "%d comparisons of 0 percent of the requests, which never come: expected more than 0 percent, or requests: 0", or(s.Requests, 50))
+	}
 	if o.Canary == nil {
 		return
 	}
@@ -165,6 +168,9 @@ func (m *Model) checkRollout(r *report) {
 		}
 		if s.Duration == 0 && s.Requests == 0 {
 			r.fail(at, "a step without an end: expected seconds, requests, or both")
+		}
+		if s.Percent == 0 && s.Requests > 0 {
+			r.fail(at+".requests", "%d requests of 0 percent, which never come: expected more than 0 percent, or seconds alone", s.Requests)
 		}
 		last = s.Percent
 	}
