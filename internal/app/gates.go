@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"syscall"
 	"time"
@@ -59,12 +58,7 @@ const goldenTries = 3
 
 // checkGolden asks the version its golden requests, those of the model and its own.
 func checkGolden(ctx context.Context, d repository.Desired, h infer.Handler) error {
-	model, own := modelFolder(d)
-	folders := []string{golden.Folder}
-	if own != "" {
-		folders = append(folders, own+"/"+golden.Folder)
-	}
-	cases, err := golden.Load(os.DirFS(model), folders...)
+	cases, err := GoldenCases(d)
 	if err != nil {
 		return refuse(ctx, gateGolden, err)
 	}
