@@ -27,7 +27,8 @@ var levels = map[string]int{
 
 	"internal/telemetry": 5,
 	"internal/app":       6,
-	"cmd/galatea":        7,
+	"internal/tune":      7,
+	"cmd/galatea":        8,
 }
 
 // support is the packages that only tests, benchmarks and each other may import, with
@@ -101,6 +102,8 @@ var pureFiles = []string{
 	"repository/separate.go",
 	"rollout/decide.go",
 	"scheduler/pending.go",
+	"internal/tune/choose.go",
+	"internal/tune/setting.go",
 }
 
 // Most lines of a file, of a test file, and of a function.
