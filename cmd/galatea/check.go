@@ -11,7 +11,6 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"galatea/config"
 	"galatea/internal/app"
 	"galatea/repository"
 	"galatea/repository/dir"
@@ -37,15 +36,9 @@ Examples:
 
 // Run prints a line for each version.
 func (c *checkCmd) Run(ctx context.Context) error {
-	server := config.DefaultServer()
-	if c.Config != "" {
-		data, err := os.ReadFile(c.Config)
-		if err != nil {
-			return err
-		}
-		if server, err = config.ParseServer(c.Config, data); err != nil {
-			return err
-		}
+	server, err := serverConfig(c.Config)
+	if err != nil {
+		return err
 	}
 	quiet := slog.New(slog.DiscardHandler)
 	runtime, err := openRuntime(c.OnnxruntimeLibrary, quiet)

@@ -117,19 +117,23 @@ func readRequest(file string) ([]byte, error) {
 	return os.ReadFile(file)
 }
 
-// writeWhole writes a file that is there whole or not at all. Until then its name starts
-// with a dot, which is nobody's for the server.
+// writeWhole writes a file that is there whole or not at all; one that it replaces keeps its
+// mode. Until then its name starts with a dot, which is nobody's for the server.
 func writeWhole(to string, data []byte) error {
 	dir, base := filepath.Split(to)
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
+	}
+	mode := fs.FileMode(0o644)
+	if info, err := os.Stat(to); err == nil {
+		mode = info.Mode().Perm()
 	}
 	f, err := os.CreateTemp(dir, "."+base+".*")
 	if err != nil {
 		return err
 	}
 	_, err = f.Write(data)
-	err = errors.Join(err, f.Chmod(0o644), f.Sync(), f.Close())
+	err = errors.Join(err, f.Chmod(mode), f.Sync(), f.Close())
 	if err == nil {
 		err = os.Rename(f.Name(), to)
 	}

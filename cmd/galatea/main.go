@@ -1,7 +1,7 @@
 // Command galatea serves ONNX models over HTTP as Triton does.
 //
 // Flags, signals, environment variables and exit codes are read and made here; all
-// else is in internal/app.
+// else is in internal/app and internal/tune.
 package main
 
 import (
@@ -24,6 +24,7 @@ type cli struct {
 	Serve   serveCmd   `cmd:"" help:"Serve model repositories."`
 	Check   checkCmd   `cmd:"" help:"Check model repositories with the server's own code, and exit with 1 when anything in them would not be served."`
 	Inspect inspectCmd `cmd:"" help:"Show what an ONNX file takes and gives, and the config.yaml that it would get."`
+	Tune    tuneCmd    `cmd:"" help:"Measure a model with other numbers of instances, threads and rows in a batch, and say which are best."`
 
 	Models   modelsCmd   `cmd:"" help:"List the models of a running server, their versions, and what answers."`
 	Load     loadCmd     `cmd:"" help:"Load a model, and wait until it is ready."`
@@ -47,6 +48,7 @@ Examples:
   galatea serve --model-repository=/models --http-address=0.0.0.0 --config=galatea.yaml
   galatea check model_repo
   galatea inspect model_repo/digits/2/model.onnx
+  galatea tune digits
   galatea models
   galatea rollback digits
 `
