@@ -55,7 +55,7 @@ func startEcho(ctx context.Context, setup json.RawMessage) (part, any, error) {
 	gin.SetMode(gin.ReleaseMode)
 	engine := gin.New()
 	var bodies sync.Pool
-	engine.POST("/v2/models/:model/infer", func(c *gin.Context) {
+	engine.POST("/v2/models/:model/infer", func(c *gin.Context) { //nolint:contextcheck // the request's is inside gin's
 		size := int(c.Request.ContentLength)
 		body, _ := bodies.Get().(*[]byte)
 		if body == nil || cap(*body) < size {
