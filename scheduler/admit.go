@@ -26,7 +26,7 @@ func (p *pending) admit(c *call, now time.Time, have capacity) error {
 		return nil
 	}
 	need, budget := p.estimate(p.ahead(c), c.rows, now, have), c.deadline.Sub(now)
-	if time.Duration(float64(need)*(1+p.cost.spread)) <= budget {
+	if need = p.cost.careful(need); need <= budget {
 		return nil
 	}
 	return &infer.RetryError{Err: infer.ErrOverloaded, After: max(need-budget, p.cost.cost(c.rows))}
@@ -39,7 +39,7 @@ func (p *pending) atLeast(now time.Time, have capacity) time.Duration {
 	if !p.cost.known() || p.count == 0 || len(s.ledger.active) > 1 {
 		return 0
 	}
-	return time.Duration(float64(p.estimate(s.rows, 1, now, have)) * (1 + p.cost.spread))
+	return p.cost.careful(p.estimate(s.rows, 1, now, have))
 }
 
 // retryable adds to a refusal of a full level how long its calls take to be gone.
@@ -68,7 +68,8 @@ func (p *pending) ahead(c *call) int {
 
 // estimate is the time until the given rows, behind those ahead of them, have run.
 // When about as many rows come as the lanes can run, others will join their batch
-// until it starts; else nobody may who would make it too late.
+// until it starts, and some time is kept in reserve, since rows come in bursts; else
+// nobody may join who would make it too late.
 func (p *pending) estimate(ahead, rows int, now time.Time, have capacity) time.Duration {
 	most, lanes := max(1, p.limit), max(1, have.lanes)
 	whole := p.cost.cost(most)
@@ -82,11 +83,18 @@ func (p *pending) estimate(ahead, rows int, now time.Time, have capacity) time.D
 	}
 	wait += time.Duration(full) * whole / time.Duration(lanes)
 	own := max(1, rest+rows)
-	if p.arrivals.during(now, whole) > saturated*float64(most*lanes) {
-		own = max(own, int(min(float64(most), float64(own)+p.arrivals.during(now, wait))))
+	if p.arrivals.during(now, whole) <= saturated*float64(most*lanes) {
+		return wait + p.cost.cost(own)
 	}
-	return wait + p.cost.cost(own)
+	own = max(own, int(min(float64(most), float64(own)+p.arrivals.during(now, wait))))
+	return time.Duration(reserve * float64(wait+p.cost.cost(own)))
 }
 
-// saturated is the share of what the lanes can run from which on batches fill up.
-const saturated = 0.9
+const (
+	// saturated is the share of what the lanes can run from which on batches fill up.
+	saturated = 0.9
+	// reserve is how much longer than expected an answer may take before a call that was
+	// admitted is refused after all. In virtual time, with runs that differ by up to 40 %, 1.2 leaves 3 %
+	// of the refusals to the queue, 1.1 leaves 4 %, none 8 %; the throughput is the same.
+	reserve = 1.25
+)

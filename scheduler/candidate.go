@@ -20,10 +20,10 @@ type candidate struct {
 // A call that would miss its deadline is passed over, and none may join that would
 // make another miss its own. So that batches do not shrink under overload, where
 // those at the front are always late, a call that has waited for most of its time is
-// passed over when a batch of all that could run would be too late for it.
+// passed over when a batch of half of what could run would be too late for it.
 func (p *pending) candidate(cl *class, rival *call, now time.Time) candidate {
-	whole := p.cost.cost(min(p.limit, cl.rows))
-	k, passed := p.pick(cl, rival, now, whole)
+	half := p.cost.within((min(p.limit, cl.rows) + 1) / 2)
+	k, passed := p.pick(cl, rival, now, half)
 	if k.calls == 0 && passed {
 		k, _ = p.pick(cl, rival, now, 0)
 	}
@@ -31,13 +31,13 @@ func (p *pending) candidate(cl *class, rival *call, now time.Time) candidate {
 }
 
 // pick is candidate's one attempt; passed says that calls were passed over for the
-// sake of the whole batch, which takes the given time.
-func (p *pending) pick(cl *class, rival *call, now time.Time, whole time.Duration) (k candidate, passed bool) {
+// sake of a large batch, of which half takes the given time.
+func (p *pending) pick(cl *class, rival *call, now time.Time, half time.Duration) (k candidate, passed bool) {
 	largest := 0
 	p.picked = p.picked[:0]
 	p.picker.start(cl, p.rowCost(), p.ageing)
 	for c := p.picker.peek(); c != nil; c = p.picker.peek() {
-		worn := c.worn(now) && now.Add(whole).After(c.deadline)
+		worn := c.worn(now) && now.Add(half).After(c.deadline)
 		switch {
 		case worn || p.misses(c, now):
 			passed = passed || worn
@@ -47,7 +47,7 @@ func (p *pending) pick(cl *class, rival *call, now time.Time, whole time.Duratio
 			return k, false
 		}
 		rows, tightest := k.rows+c.rows, earlier(k.tightest, c.deadline)
-		if k.calls > 0 && (rows > p.limit || !tightest.IsZero() && now.Add(p.cost.cost(rows)).After(tightest)) {
+		if k.calls > 0 && (rows > p.limit || !tightest.IsZero() && now.Add(p.cost.within(rows)).After(tightest)) {
 			k.full = true
 			break
 		}
@@ -63,7 +63,7 @@ func (p *pending) pick(cl *class, rival *call, now time.Time, whole time.Duratio
 
 // misses reports whether the call, if it ran now and alone, would be late.
 func (p *pending) misses(c *call, now time.Time) bool {
-	return !c.deadline.IsZero() && !c.sure && now.Add(p.cost.cost(c.rows)).After(c.deadline)
+	return !c.deadline.IsZero() && !c.sure && now.Add(p.cost.within(c.rows)).After(c.deadline)
 }
 
 // rowCost is what a row of a full batch costs, in seconds; something while that is not known.
@@ -112,7 +112,7 @@ func (p *pending) due(cl *class, k candidate, now time.Time) int {
 func (p *pending) dueAt(cl *class, k candidate) time.Time {
 	at := cl.oldest().Add(p.delay)
 	if !k.tightest.IsZero() {
-		at = earlier(at, k.tightest.Add(-2*p.cost.cost(k.rows)))
+		at = earlier(at, k.tightest.Add(-2*p.cost.within(k.rows)))
 	}
 	return at
 }

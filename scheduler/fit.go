@@ -67,6 +67,15 @@ func (f *fit) known() bool { return f.samples >= fitKnown }
 
 func (f *fit) seconds(rows int) float64 { return f.perRow*float64(rows) + f.fixed }
 
+// within is the time that a batch of the rows hardly ever exceeds: deadlines are kept by
+// it. 0 while it is not known.
+func (f *fit) within(rows int) time.Duration { return f.careful(f.cost(rows)) }
+
+// careful adds to an expected time what expected times were off by of late, twice.
+func (f *fit) careful(d time.Duration) time.Duration {
+	return time.Duration(float64(d) * (1 + 2*f.spread))
+}
+
 // cost is the time that a batch of the rows takes; 0 while it is not known.
 func (f *fit) cost(rows int) time.Duration {
 	if !f.known() {

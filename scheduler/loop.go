@@ -79,8 +79,18 @@ func (l *loop) dispatch(now time.Time) {
 		lane.batches <- &lane.next
 	}
 	l.returnPermits()
-	l.busy.Store(int64(l.pending.atLeast(now, l.capacity(now))))
+	l.publish(now)
 	l.stats.waiting(l.pending.count)
+}
+
+// publish leaves behind when a request that comes from now on has its answer at the
+// earliest. That is a moment, not a time from now: while it holds, runs go on.
+func (l *loop) publish(now time.Time) {
+	at := int64(0)
+	if needs := l.pending.atLeast(now, l.capacity(now)); needs > 0 {
+		at = int64(now.Sub(l.began) + needs)
+	}
+	l.ready.Store(at)
 }
 
 // mayRun reports whether an idle lane has all that a run needs.

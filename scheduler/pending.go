@@ -87,7 +87,7 @@ func (p *pending) push(c *call) (gaveWay *call, err error) {
 	s.rows += c.rows
 	p.count++
 	p.rows += c.rows
-	c.moment = c.nextMoment(p.cost.cost(c.rows))
+	c.moment = c.nextMoment(p.cost.within(c.rows))
 	p.moments.add(c)
 	return gaveWay, nil
 }
@@ -198,14 +198,14 @@ func (p *pending) expired(now time.Time) (*call, error) {
 			p.exit(c)
 			c.delayed, c.expires = true, time.Time{}
 			p.enter(c)
-			c.moment = c.nextMoment(p.cost.cost(c.rows))
+			c.moment = c.nextMoment(p.cost.within(c.rows))
 			p.moments.fix(c)
 			continue
 		} else if timedOut {
 			p.remove(c)
 			return c, infer.ErrTimeout
 		}
-		if c.moment = c.nextMoment(p.cost.cost(c.rows)); c.moment.After(now) { // it costs less than was thought
+		if c.moment = c.nextMoment(p.cost.within(c.rows)); c.moment.After(now) { // it costs less than was thought
 			p.moments.fix(c)
 			continue
 		}

@@ -64,7 +64,8 @@ type Queue struct {
 	expire chan struct{}   // refuse the calls that wait
 	done   chan struct{}   // the loop has ended
 	run    context.Context //nolint:containedctx // the parent of every run: values of Start's context, no end
-	busy   atomic.Int64    // nanoseconds that a request which comes now takes at least; 0: not known
+	began  time.Time
+	ready  atomic.Int64 // nanoseconds after began at which a request that comes now has its answer at the earliest; 0: not known
 	once   sync.Once
 	cut    sync.Once
 	work   sync.WaitGroup // the lanes' goroutines
@@ -93,7 +94,7 @@ func Start(ctx context.Context, lanes func(ctx context.Context, i int) (backend.
 	q := &Queue{
 		o: o, keyed: varies(o.Signature), run: context.WithoutCancel(ctx),
 		in: make(chan *call, inBuffer), leaves: make(chan *call), idle: make(chan *lane, o.Instances),
-		grants: make(chan struct{}, 1), closed: make(chan struct{}), expire: make(chan struct{}), done: make(chan struct{}),
+		began: time.Now(), grants: make(chan struct{}, 1), closed: make(chan struct{}), expire: make(chan struct{}), done: make(chan struct{}),
 	}
 	if o.Padding != nil {
 		q.pad = newPadder(*o.Padding, o.Signature)
@@ -217,14 +218,14 @@ func (q *Queue) classify(c *call) (err error) {
 // received then and would be refused for its deadline, or the model's, as far as that
 // can be told without looking at it. Infer decides.
 func (q *Queue) Admit(received, deadline time.Time) error {
-	needs := time.Duration(q.busy.Load())
-	if needs == 0 {
+	ready := time.Duration(q.ready.Load())
+	if ready == 0 {
 		return nil
 	}
 	if q.o.RequestTimeout > 0 {
 		deadline = earlier(deadline, received.Add(q.o.RequestTimeout))
 	}
-	late := needs - time.Until(deadline)
+	late := q.began.Add(ready).Sub(deadline)
 	if deadline.IsZero() || late <= 0 {
 		return nil
 	}

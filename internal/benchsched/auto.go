@@ -127,11 +127,16 @@ func autoOne(ctx context.Context, s settings, repository string, m workload.Mode
 
 // rowsOf is how many rows a model's batches had on average.
 func rowsOf(ctx context.Context, v *server, model string) (float64, error) {
+	sum, count, err := batchesOf(ctx, v, model)
+	return sum / max(1, count), err
+}
+
+// batchesOf is how many rows a model's batches had in all, and how many those were.
+func batchesOf(ctx context.Context, v *server, model string) (sum, count float64, err error) {
 	series, err := v.series(ctx, "galatea_batch_rows_")
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
-	var sum, count float64
 	for name, n := range series {
 		if strings.Contains(name, fmt.Sprintf("model=%q", model)) {
 			switch {
@@ -142,7 +147,7 @@ func rowsOf(ctx context.Context, v *server, model string) (float64, error) {
 			}
 		}
 	}
-	return sum / max(1, count), nil
+	return sum, count, nil
 }
 
 func (all autos) print() string {

@@ -36,6 +36,7 @@ type overload struct {
 	Refused     map[int]uint64 `json:"refused"`          // by status
 	Told        float64        `json:"refusals_within_5ms"`
 	ToldClient  float64        `json:"refusals_p95_ms"` // by the client's clock
+	Rows        float64        `json:"rows_in_a_batch"`
 	MemoryIdle  int64          `json:"resident_before_bytes"`
 	MemoryAfter int64          `json:"resident_after_bytes"`
 }
@@ -86,6 +87,10 @@ func overloadOne(ctx context.Context, s settings, repository string, m workload.
 	if err != nil {
 		return o, err
 	}
+	rows, batches, err := batchesOf(ctx, v, m.Name)
+	if err != nil {
+		return o, err
+	}
 	// Twice what can be outstanding while nobody waits longer than the timeout.
 	r, err := open(ctx, v, m, o.Rate, int(2*o.Rate*overloadTimeout.Seconds())+64, s.load, overloadTimeout)
 	if err != nil {
@@ -95,6 +100,11 @@ func overloadOne(ctx context.Context, s settings, repository string, m workload.
 	if err != nil {
 		return o, err
 	}
+	rowsAfter, batchesAfter, err := batchesOf(ctx, v, m.Name)
+	if err != nil {
+		return o, err
+	}
+	o.Rows = (rowsAfter - rows) / max(1, batchesAfter-batches)
 	if o.MemoryAfter, err = v.resident(); err != nil {
 		return o, err
 	}
@@ -153,7 +163,7 @@ func (all overloads) print() string {
 	var b strings.Builder
 	for _, o := range all {
 		fmt.Fprintf(&b, "  %s: %.0f requests/s can be answered; %.0f/s for %.0f s, each with a timeout of %v\n", o.Model, o.Capacity, o.Rate, o.Seconds, overloadTimeout)
-		fmt.Fprintf(&b, "    answered   %8.0f/s, %.2f of what can be; %.2f %% within 250 ms on the server; the client's p99 is %.0f ms\n", o.Answered, o.Throughput, 100*o.InTime, o.Client99)
+		fmt.Fprintf(&b, "    answered   %8.0f/s, %.2f of what can be; %.2f %% within 250 ms on the server; the client's p99 is %.0f ms; %.1f rows in a batch\n", o.Answered, o.Throughput, 100*o.InTime, o.Client99, o.Rows)
 		fmt.Fprintf(&b, "    refused    %v by status; %.2f %% of the 503s within 5 ms on the server; the client's p95 is %.1f ms\n", o.Refused, 100*o.Told, o.ToldClient)
 		fmt.Fprintf(&b, "    resident   %8.0f MiB before, %.0f MiB after\n", mebibytes(o.MemoryIdle), mebibytes(o.MemoryAfter))
 	}
