@@ -229,7 +229,7 @@ func TestOrderOfCalls(t *testing.T) {
 		{
 			"what has waited for most of its time does not make a batch smaller",
 			policy{maxRows: 4},
-			[]arrival{{ms: 0, deadline: 14}, {ms: 8}, {ms: 8}, {ms: 8}, {ms: 8}},
+			[]arrival{{ms: 0, deadline: 12}, {ms: 8}, {ms: 8}, {ms: 8}, {ms: 8}},
 			10,
 			[][]int{{1, 2, 3, 4}, {0}},
 		},
