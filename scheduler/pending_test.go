@@ -228,10 +228,10 @@ func TestOrderOfCalls(t *testing.T) {
 		},
 		{
 			"what has waited for most of its time does not make a batch smaller",
-			policy{maxRows: 4},
-			[]arrival{{ms: 0, deadline: 12}, {ms: 8}, {ms: 8}, {ms: 8}, {ms: 8}},
+			policy{maxRows: 8},
+			[]arrival{{ms: 0, deadline: 13}, {ms: 8}, {ms: 8}, {ms: 8}, {ms: 8}, {ms: 8}, {ms: 8}, {ms: 8}},
 			10,
-			[][]int{{1, 2, 3, 4}, {0}},
+			[][]int{{1, 2, 3, 4, 5, 6, 7}, {0}},
 		},
 		{
 			"a call that would be late even alone is passed over",
