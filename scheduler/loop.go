@@ -218,8 +218,7 @@ func (l *loop) capacity(now time.Time) capacity {
 }
 
 func (l *loop) refuse(c *call, err error) {
-	l.stats.refused(err, time.Since(c.queued))
-	c.answer(nil, err)
+	c.answer(nil, err) // whose caller counts it, or has left and counted that
 }
 
 // freed takes in what a lane's batch cost.

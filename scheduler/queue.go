@@ -233,9 +233,13 @@ func (q *Queue) Admit(received, deadline time.Time) error {
 	return &infer.RetryError{Err: infer.ErrOverloaded, After: late}
 }
 
-// got ends a call that was answered.
+// got ends a call that was answered. A refusal is counted here, and not where it was
+// made, since its caller may have left at the same moment, and counted that.
 func (q *Queue) got(c *call, r reply) (*infer.Response, error) {
 	c.stopTimer()
+	if r.err != nil && infer.RefusalCause(r.err) != "" {
+		q.stats.refused(r.err, time.Since(c.queued))
+	}
 	q.recycle(c)
 	return r.resp, r.err
 }

@@ -21,6 +21,15 @@ type files struct {
 	external map[string][]byte // by location, as the model names it
 }
 
+// size is that of all of them, in bytes.
+func (f *files) size() int64 {
+	n := int64(len(f.model))
+	for _, data := range f.external {
+		n += int64(len(data))
+	}
+	return n
+}
+
 func readFiles(a backend.Artifact) (*files, error) {
 	f := &files{external: map[string][]byte{}}
 	var err error

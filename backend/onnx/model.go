@@ -26,6 +26,7 @@ type model struct {
 	name      string
 	signature tensor.Signature  // the artifact's
 	run       map[string]string // run configuration entries
+	size      int64             // of its files, in bytes
 	sessions  map[backend.Device]*C.OrtSession
 	cpus      map[string]*C.galatea_cpus // by Device.CPUs; "": nil
 }
@@ -41,9 +42,10 @@ func (r *Runtime) Load(ctx context.Context, a backend.Artifact) (backend.Model, 
 	if err != nil {
 		return nil, err
 	}
-	defer C.galatea_return_memory()
+	size := files.size()
+	defer func() { r.returnMemory(size) }()
 	defer files.free()
-	m := &model{runtime: r, name: a.Name, signature: a.Signature, run: a.Options.RunEntries, sessions: map[backend.Device]*C.OrtSession{}, cpus: map[string]*C.galatea_cpus{}}
+	m := &model{runtime: r, name: a.Name, size: size, signature: a.Signature, run: a.Options.RunEntries, sessions: map[backend.Device]*C.OrtSession{}, cpus: map[string]*C.galatea_cpus{}}
 	for _, d := range a.Devices {
 		if m.sessions[d] != nil {
 			continue
@@ -113,7 +115,7 @@ func (m *model) Close() error {
 		C.galatea_free_cpus(cpus)
 		delete(m.cpus, text)
 	}
-	C.galatea_return_memory() // not at low priority: others wait for the locks
+	m.runtime.returnMemory(m.size) // not at low priority: others wait for the locks
 	return nil
 }
 

@@ -19,6 +19,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"unsafe"
 
 	ort "github.com/yalue/onnxruntime_go"
@@ -32,6 +33,20 @@ type Runtime struct {
 	log     *slog.Logger
 	env     *C.OrtEnv
 	memory  *C.OrtMemoryInfo
+	freed   atomic.Int64 // bytes of models since memory was returned
+}
+
+// returnFrom is how much of models is freed before memory is returned: looking for what
+// can be takes the longer, the more models are loaded.
+const returnFrom = 4 << 20
+
+// returnMemory gives memory that was freed back to the system, once enough was. n is
+// the size of the model that a load was for, or an end.
+func (r *Runtime) returnMemory(n int64) {
+	if r.freed.Add(n) >= returnFrom {
+		r.freed.Store(0)
+		C.galatea_return_memory()
+	}
 }
 
 var _ backend.Backend = (*Runtime)(nil)
