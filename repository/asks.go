@@ -85,7 +85,7 @@ func (l *loop) keepAsked(name string, asked bool) {
 func (l *loop) takeAsked(s scan) {
 	before, found := groupDesired(l.desired), groupDesired(s.desired)
 	serves := func(name string) bool {
-		return slices.ContainsFunc(l.generations, func(g *generation) bool { return g.Name == name && g.state == Ready })
+		return slices.ContainsFunc(l.generations.of[name], func(g *generation) bool { return g.state == Ready })
 	}
 	l.asks.expand(found)
 	retried := l.asks.look(s.id, found, serves)
@@ -94,7 +94,7 @@ func (l *loop) takeAsked(s scan) {
 			l.keepAsked(name, true)
 		}
 	}
-	l.generations = slices.DeleteFunc(l.generations, func(g *generation) bool { return retried[g.Name] && g.state == Failed })
+	l.generations.drop(func(g *generation) bool { return retried[g.Name] && g.state == Failed })
 	l.desired = nil
 	for _, name := range names(before, nil) {
 		asked := l.asks.names[name]

@@ -84,7 +84,7 @@ func (r *Reconciler) Advance(ctx context.Context, t TrialInfo, step int) error {
 // known returns an error unless the model has files or serves.
 func (l *loop) known(name string) error {
 	if slices.ContainsFunc(l.desired, func(d Desired) bool { return d.Name == name }) ||
-		slices.ContainsFunc(l.generations, func(g *generation) bool { return g.Name == name }) {
+		len(l.generations.of[name]) > 0 {
 		return nil
 	}
 	return infer.ErrUnknownModel
@@ -123,10 +123,8 @@ func pin(version, config int64) *Pin {
 
 // policy is the model's, as its config has it.
 func (l *loop) policy(name string) Policy {
-	for _, d := range l.wanted {
-		if d.Name == name {
-			return d.Policy
-		}
+	for _, d := range l.wantedOf[name] {
+		return d.Policy
 	}
 	return Policy{}
 }
@@ -168,9 +166,9 @@ func (l *loop) rollBack(name, why string) (version int64, err error) {
 // trying finds the version of a model that is on trial, or is being loaded for that.
 func (l *loop) trying(name string) (Desired, bool) {
 	t := l.settings.get(name).Trial
-	for _, d := range l.wanted {
-		if t != nil && d.Name == name && d.Trial && d.Version == t.Version && plainDigest(d.Digest) == t.Digest {
-			return d, true
+	for _, d := range l.wantedOf[name] {
+		if t != nil && d.Trial && d.Version == t.Version && plainDigest(d.Digest) == t.Digest {
+			return *d, true
 		}
 	}
 	return Desired{}, false
@@ -179,13 +177,13 @@ func (l *loop) trying(name string) (Desired, bool) {
 // before returns the version that answers when g does not; 0: there is none.
 func (l *loop) before(g *generation) int64 {
 	best := int64(0)
-	for _, d := range l.wanted {
-		if d.Name == g.Name && d.Version != g.Version && d.Withdrawn == "" && d.Err == nil && !d.Settling && !l.refusedAlready(d) {
+	for _, d := range l.wantedOf[g.Name] {
+		if d.Version != g.Version && d.Withdrawn == "" && d.Err == nil && !d.Settling && !l.refusedAlready(*d) {
 			best = max(best, d.Version)
 		}
 	}
-	for _, o := range l.generations {
-		if o.Name == g.Name && o.Version != g.Version && o.state == Ready && !l.onTrial(o) {
+	for _, o := range l.generations.of[g.Name] {
+		if o.Version != g.Version && o.state == Ready && !l.onTrial(o) {
 			best = max(best, o.Version)
 		}
 	}
@@ -193,8 +191,8 @@ func (l *loop) before(g *generation) int64 {
 }
 
 func (l *loop) refusedAlready(d Desired) bool {
-	return slices.ContainsFunc(l.generations, func(g *generation) bool {
-		return g.Name == d.Name && g.Version == d.Version && g.Digest == d.Digest && g.state == Failed && g.terminal && g.Gate == d.Gate
+	return slices.ContainsFunc(l.generations.of[d.Name], func(g *generation) bool {
+		return g.Version == d.Version && g.Digest == d.Digest && g.state == Failed && g.terminal && g.Gate == d.Gate
 	})
 }
 
@@ -210,8 +208,8 @@ func (l *loop) promote(name string, version int64, why string) error {
 			return infer.ErrUnknownVersion
 		}
 		m.readmit(version)
-		for _, d := range l.wanted {
-			if d.Name == name && d.Version == version {
+		for _, d := range l.wantedOf[name] {
+			if d.Version == version {
 				m.accept(plainDigest(d.Digest)) // so that it needs no trial
 			}
 		}
@@ -248,8 +246,8 @@ func (l *loop) standard(name string) *generation {
 		}
 	}
 	wanted := map[int64]bool{}
-	for _, d := range l.wanted {
-		if d.Name == name && d.Withdrawn == "" {
+	for _, d := range l.wantedOf[name] {
+		if d.Withdrawn == "" {
 			wanted[d.Version] = true
 		}
 	}
@@ -260,8 +258,8 @@ func (l *loop) standard(name string) *generation {
 		return 0
 	}
 	var best *generation
-	for _, g := range l.generations {
-		if g.Name != name || g.state != Ready || l.serving(name, g.Version) != g || l.onTrial(g) {
+	for _, g := range l.generations.of[name] {
+		if g.state != Ready || l.serving(name, g.Version) != g || l.onTrial(g) {
 			continue
 		}
 		if best == nil || cmp.Or(cmp.Compare(rank(g), rank(best)), cmp.Compare(g.Version, best.Version)) > 0 {

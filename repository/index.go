@@ -21,7 +21,7 @@ const (
 // known. rows are the relevant versions of what is wanted.
 func (l *loop) publish(rows []Desired) {
 	t := &table{models: map[string]*modelEntry{}, index: l.index(rows), ready: l.first, strict: true}
-	for _, g := range l.generations {
+	for _, g := range l.generations.all {
 		if g.state == Ready && l.serving(g.Name, g.Version) == g {
 			t.entry(g.Name).add(g)
 		}
@@ -122,7 +122,7 @@ func (l *loop) index(relevant []Desired) []Status {
 			all.add(Status{d.Name, d.Version, StateUnavailable, reasonUnloaded, d.Root})
 		}
 	}
-	for _, g := range l.generations {
+	for _, g := range l.generations.all {
 		s := g.status()
 		switch d, is := wanted[key{g.Name, g.Version}]; {
 		case g.state == Ready && !is:

@@ -25,12 +25,13 @@ type loop struct {
 	misses   int       // scans that failed since the last good one
 	nextScan time.Time // after one that failed; zero: none is due
 
-	desired     []Desired        // as the source says
-	taken       bool             // a scan has succeeded
-	wanted      []Desired        // what of desired is asked for and not a newcomer
-	newcomers   []Desired        // models that another repository serves
-	refused     map[refusal]bool // what has been logged
-	generations []*generation
+	desired     []Desired             // as the source says
+	taken       bool                  // a scan has succeeded
+	wanted      []Desired             // what of desired is asked for and not a newcomer
+	newcomers   []Desired             // models that another repository serves
+	refused     map[refusal]bool      // what has been logged
+	wantedOf    map[string][]*Desired // wanted, by model
+	generations generations
 	retiring    []*generation // draining, to be retired once a table without them is out
 	settings    *Settings
 	saver       saver
@@ -91,7 +92,7 @@ func (l *loop) stop() {
 
 // finished reports whether the loop was stopped and nothing is left.
 func (l *loop) finished() bool {
-	return l.stopping && len(l.generations) == 0 && !l.scanning && !l.saver.busy
+	return l.stopping && len(l.generations.all) == 0 && !l.scanning && !l.saver.busy
 }
 
 // watching reports whether a change in the source matters.
@@ -187,8 +188,8 @@ func (l *loop) want() []Desired {
 }
 
 func (l *loop) observed() []Observed {
-	all := make([]Observed, len(l.generations))
-	for i, g := range l.generations {
+	all := make([]Observed, len(l.generations.all))
+	for i, g := range l.generations.all {
 		all[i] = Observed{g.Name, g.Version, g.Root, g.Digest, g.Gate, g.state, g.cancelled, g.attempts, g.terminal, g.next}
 	}
 	return all
@@ -204,6 +205,7 @@ func (l *loop) reconcile(ctx context.Context, now time.Time) {
 		}
 	}
 	l.wanted, l.newcomers = separate(l.want(), have)
+	l.wantedOf = byModel(l.wanted)
 	l.aim()
 	l.complain()
 	for _, a := range plan(l.wanted, have, Budget{Loads: free}, now) {
@@ -219,12 +221,12 @@ func (l *loop) reconcile(ctx context.Context, now time.Time) {
 	if ended {
 		close(l.firstPass)
 	}
-	l.asks.answer(rows, l.generations)
+	l.asks.answer(rows, l.generations.all)
 }
 
 // passed reports whether all that was there at the start is ready or has failed.
 func (l *loop) passed(now time.Time) bool {
-	loading := slices.ContainsFunc(l.generations, func(g *generation) bool { return g.state < Ready })
+	loading := slices.ContainsFunc(l.generations.all, func(g *generation) bool { return g.state < Ready })
 	return l.taken && !l.stopping && !loading && (!l.settling() || now.Sub(l.began) >= l.o.SettleGrace)
 }
 
@@ -237,17 +239,19 @@ func (l *loop) act(ctx context.Context, a Action) {
 	g := l.find(a)
 	switch a.Op {
 	case Enlist, Load:
-		at := slices.IndexFunc(l.wanted, func(d Desired) bool {
-			return d.Name == a.Name && d.Version == a.Version && d.Digest == a.Digest
-		})
-		if g == nil {
+		of := l.wantedOf[a.Name]
+		d := *of[slices.IndexFunc(of, func(d *Desired) bool { return d.Version == a.Version && d.Digest == a.Digest })]
+		added := g == nil
+		if added {
 			g = &generation{}
-			l.generations = append(l.generations, g)
 		}
-		if g.Gate != l.wanted[at].Gate { // it is tried anew
+		if g.Gate != d.Gate { // it is tried anew
 			g.attempts, g.terminal = 0, false
 		}
-		g.Desired = l.wanted[at]
+		g.Desired = d
+		if added {
+			l.generations.add(g)
+		}
 		g.Trial, g.Withdrawn = false, "" // these are looked up, for they change
 		if a.Op == Load {
 			l.startLoad(ctx, g)
@@ -268,8 +272,8 @@ func (l *loop) act(ctx context.Context, a Action) {
 
 // find returns the generation that an action is about: the one that is not on its way out.
 func (l *loop) find(a Action) *generation {
-	for _, g := range l.generations {
-		if g.Name == a.Name && g.Version == a.Version && g.Digest == a.Digest && g.state.stays() {
+	for _, g := range l.generations.of[a.Name] {
+		if g.Version == a.Version && g.Digest == a.Digest && g.state.stays() {
 			return g
 		}
 	}
@@ -277,7 +281,7 @@ func (l *loop) find(a Action) *generation {
 }
 
 func (l *loop) remove(g *generation) {
-	l.generations = slices.DeleteFunc(l.generations, func(o *generation) bool { return o == g })
+	l.generations.drop(func(o *generation) bool { return o == g })
 }
 
 // wake says in how long there may be something to do that nothing announces.
@@ -288,7 +292,7 @@ func (l *loop) wake(now time.Time) time.Duration {
 			wait = min(wait, t.Sub(now))
 		}
 	}
-	for _, g := range l.generations {
+	for _, g := range l.generations.all {
 		if g.state == Failed && !g.terminal {
 			at(g.next)
 		}

@@ -60,7 +60,7 @@ func (l *loop) moveNames() {
 			g := l.serving(name, version)
 			return g != nil && !l.onTrial(g)
 		}, func(version int64) bool {
-			return !slices.ContainsFunc(l.wanted, func(d Desired) bool { return d.Name == name && d.Version == version && d.Withdrawn == "" })
+			return !slices.ContainsFunc(l.wantedOf[name], func(d *Desired) bool { return d.Version == version && d.Withdrawn == "" })
 		}, standard)
 		for _, label := range lost { // for good, so that a restart changes nothing
 			l.settings.of(name).setLabel(label, standard, l.policy(name).Labels[label])
@@ -79,8 +79,8 @@ func (l *loop) moveNames() {
 // serving returns the generation that answers for a version, or nil.
 func (l *loop) serving(name string, version int64) *generation {
 	var found *generation
-	for _, g := range l.generations {
-		if g.Name != name || g.Version != version || g.state != Ready {
+	for _, g := range l.generations.of[name] {
+		if g.Version != version || g.state != Ready {
 			continue
 		}
 		if found == nil || !l.onTrial(g) {

@@ -25,7 +25,6 @@ type TrialInfo struct {
 // withdrawn, and which are on trial.
 func (l *loop) aim() {
 	l.targets = map[string]map[string]int64{}
-	byModel := map[string][]*Desired{}
 	for i := range l.wanted {
 		d := &l.wanted[i]
 		m := l.settings.get(d.Name)
@@ -40,16 +39,15 @@ func (l *loop) aim() {
 		if why := m.withdrawn(d.Version, d.Digest); why != "" {
 			d.Withdrawn = "rolled back: " + why
 		}
-		byModel[d.Name] = append(byModel[d.Name], d)
 	}
-	for name, versions := range byModel {
+	for name, versions := range l.wantedOf {
 		l.tryNext(name, versions)
 	}
 	for i := range l.wanted {
 		l.wanted[i].Digest = l.loadDigest(&l.wanted[i])
 	}
-	for _, g := range l.generations {
-		if d, listed := l.wantedOf(g); listed {
+	for _, g := range l.generations.all {
+		if d, listed := l.sought(g); listed {
 			g.tried = d.Trial
 		}
 	}
@@ -154,27 +152,27 @@ func (l *loop) candidate(d *Desired) bool {
 
 // onTrial reports whether a generation is one that is on trial, or waits for that.
 func (l *loop) onTrial(g *generation) bool {
-	if d, listed := l.wantedOf(g); listed {
+	if d, listed := l.sought(g); listed {
 		return d.Trial
 	}
 	return g.tried
 }
 
-// wantedOf finds what is wanted of a generation's number.
-func (l *loop) wantedOf(g *generation) (Desired, bool) {
-	for _, d := range l.wanted {
-		if d.Name == g.Name && d.Version == g.Version {
+// sought finds what is wanted of a generation's number.
+func (l *loop) sought(g *generation) (d *Desired, listed bool) {
+	for _, d := range l.wantedOf[g.Name] {
+		if d.Version == g.Version {
 			return d, true
 		}
 	}
-	return Desired{}, false
+	return nil, false
 }
 
 // trialOf returns the model's generation that is on trial and ready, or nil.
 func (l *loop) trialOf(name string) *generation {
 	t := l.settings.get(name).Trial
-	for _, g := range l.generations {
-		if t != nil && g.Name == name && g.state == Ready && g.Version == t.Version && plainDigest(g.Digest) == t.Digest && l.onTrial(g) {
+	for _, g := range l.generations.of[name] {
+		if t != nil && g.state == Ready && g.Version == t.Version && plainDigest(g.Digest) == t.Digest && l.onTrial(g) {
 			return g
 		}
 	}
