@@ -100,7 +100,7 @@ func (l *loop) setLabel(name, label string, version int64) error {
 			return infer.ErrNotReady
 		case g == nil:
 			return infer.ErrUnknownVersion
-		case l.onTrial(g):
+		case label == "" && l.onTrial(g):
 			return notPossible("version %d is on trial: promote it first", version)
 		}
 	}

@@ -7,21 +7,23 @@ import (
 )
 
 // standing is what the labels of a model, and "" for its default, stand for now. A name
-// moves only to a version that is ready; until then it stays where it is.
+// moves only to a version that is ready; until then it stays where it is. The default
+// does not move to one on trial, which has to be promoted; a label may: who asks for it
+// by name wants it.
 type standing map[string]int64
 
 // move returns where the names stand, given where they are to go, which versions are
 // ready to answer, and which are gone: withdrawn, or without files. A label that has stood
 // for something and cannot any more stands for the standard, what a request without a
 // version gets; 0 is nothing. Where its version is gone, the label has lost that.
-func (n standing) move(to map[string]int64, ready, gone func(version int64) bool, standard int64) (now standing, lost []string) {
+func (n standing) move(to map[string]int64, ready func(name string, version int64) bool, gone func(version int64) bool, standard int64) (now standing, lost []string) {
 	now = standing{}
 	for name, version := range to {
 		before, known := n[name]
 		switch {
-		case ready(version):
+		case ready(name, version):
 			now[name] = version
-		case known && ready(before):
+		case known && ready(name, before):
 			now[name] = before
 		case known && standard != 0 && name != "":
 			now[name] = standard
@@ -56,9 +58,9 @@ func (l *loop) moveNames() {
 		if g := l.standard(name); g != nil {
 			standard = g.Version
 		}
-		now, lost := l.names[name].move(to, func(version int64) bool {
+		now, lost := l.names[name].move(to, func(label string, version int64) bool {
 			g := l.serving(name, version)
-			return g != nil && !l.onTrial(g)
+			return g != nil && (label != "" || !l.onTrial(g))
 		}, func(version int64) bool {
 			return !slices.ContainsFunc(l.wantedOf[name], func(d *Desired) bool { return d.Version == version && d.Withdrawn == "" })
 		}, standard)
