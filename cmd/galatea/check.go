@@ -79,21 +79,17 @@ func twice(all []repository.Desired) []repository.Desired {
 
 // checker tries versions and collects what there is to say of them.
 type checker struct {
-	loader   *app.Loader
-	live     map[string]*tensor.Signature // of the last version of each model that has passed
-	versions map[string]bool              // models that have any
-	rows     [][3]string
-	bad      int // versions that would not be served
-	names    int // names that stand for nothing
+	loader *app.Loader
+	live   map[string]*tensor.Signature // of the last version of each model that has passed
+	rows   [][3]string
+	bad    int // versions that would not be served
+	names  int // names that stand for nothing
 }
 
 // report tries each version and prints what came of it. It returns errFailed when
 // anything would not be served.
 func report(ctx context.Context, out io.Writer, loader *app.Loader, all []repository.Desired) error {
-	c := checker{loader: loader, live: map[string]*tensor.Signature{}, versions: map[string]bool{}}
-	for _, d := range all {
-		c.versions[d.Name] = c.versions[d.Name] || d.Version > 0
-	}
+	c := checker{loader: loader, live: map[string]*tensor.Signature{}}
 	for i, d := range all {
 		if err := c.version(ctx, d); err != nil {
 			return err
@@ -127,9 +123,6 @@ func (c *checker) version(ctx context.Context, d repository.Desired) error {
 	name := d.Name
 	if d.Version > 0 {
 		name = fmt.Sprintf("%s/%d", d.Name, d.Version)
-	} else if d.Err != nil && c.versions[d.Name] {
-		c.add(name, "warning", d.Err.Error()) // the model's versions serve all the same
-		return nil
 	}
 	d.Live = c.live[d.Name]
 	summary, signature, err := try(ctx, c.loader, d)

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -100,7 +99,7 @@ func TestCheckTellsWhatTheServerWouldRefuse(t *testing.T) {
 		`^m/2 +ERROR +refused by its signature check: input "x" is gone$`,
 		`^m +ERROR +default_version is 8, but there is no such version`,
 		`^m +ERROR +label "canary" is to stand for version 9, but there is no such version$`,
-		`^m +warning +folder "007" is not served: it is not a version`,
+		`^m +ERROR +folder "007" is not served: it is not a version`,
 		`^sums/1 +ERROR +refused by its integrity check: SHA256SUMS: model.onnx is not listed`,
 		`^golden/1 +ERROR +refused by its golden check: golden/broken.json`,
 	} {
@@ -108,7 +107,13 @@ func TestCheckTellsWhatTheServerWouldRefuse(t *testing.T) {
 			t.Errorf("got %d, no line %s in:\n%s%s", code, line, out, text)
 		}
 	}
-	if err := os.RemoveAll(filepath.Join(root, "sums")); err != nil {
-		t.Fatal(err)
+}
+
+func TestCheckFailsForAFolderThatIsNoVersion(t *testing.T) {
+	root := t.TempDir()
+	onnxtest.Version(t, root, "m", 1, onnxtest.Scale(1))
+	onnxtest.Write(t, filepath.Join(root, "m", "007", "model.onnx"), onnxtest.Scale(1))
+	if out, text, code := output(t, "check", "--onnxruntime-library="+library(t), root); code != 1 || !strings.Contains(out, "1 of 2 would not be served") {
+		t.Errorf("got %d: %s%s", code, out, text)
 	}
 }

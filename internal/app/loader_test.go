@@ -262,3 +262,19 @@ func TestFilesThatInsistAreBatchedUnasked(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestEverySizeOfABatchIsWarm(t *testing.T) {
+	b := &fake.Backend{}
+	s, err := loaderOf(b).Load(t.Context(), version(t, onnxtest.Scale(2), "max_batch_size: 13\n"), func(repository.State) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for rows := range 13 {
+		if !slices.Contains(b.Sizes(), rows+1) {
+			t.Errorf("no run of %d rows among %v", rows+1, b.Sizes())
+		}
+	}
+	if err := s.Close(t.Context()); err != nil {
+		t.Error(err)
+	}
+}

@@ -6,11 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"math"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
+	"time"
 
 	"galatea/backend"
 	"galatea/config"
@@ -28,6 +28,7 @@ const warmupFolder = "warmup"
 type warmer struct {
 	requests []warmRequest
 	sizes    []int // rows of the made-up runs; 0: one run of a model that does not batch
+	others   []int // the other sizes that a batch may have, run as far as their time lasts
 	s        tensor.Signature
 }
 
@@ -41,6 +42,11 @@ type warmRequest struct {
 // newWarmer reads what a model's config says. The error is the config's fault.
 func newWarmer(d repository.Desired, r *config.Resolved) (*warmer, error) {
 	w := &warmer{s: r.Signature, sizes: batchSizes(r)}
+	for n := 1; n < r.MaxBatchSize; n++ {
+		if !slices.Contains(w.sizes, n) {
+			w.others = append(w.others, n)
+		}
+	}
 	if d.Config == nil {
 		return w, nil
 	}
@@ -180,14 +186,10 @@ func sized(d tensor.DType, data []byte, n int64) error {
 
 // appendRandom appends a random element: a float from 0 to 1, a bit, or any integer.
 func appendRandom(dst []byte, d tensor.DType, rnd *rand.Rand) []byte {
-	f := rnd.Float32()
 	switch d {
-	case tensor.FP32:
-		return binary.LittleEndian.AppendUint32(dst, math.Float32bits(f))
-	case tensor.FP64:
-		return binary.LittleEndian.AppendUint64(dst, math.Float64bits(float64(f)))
-	case tensor.FP16, tensor.BF16:
-		return appendSample(dst, d, rnd.IntN(7), 0)
+	case tensor.FP16, tensor.BF16, tensor.FP32, tensor.FP64:
+		dst, _ = tensor.AppendNumber(dst, d, rnd.Float64()) // it fits all of them
+		return dst
 	case tensor.Bool:
 		return append(dst, byte(rnd.IntN(2)))
 	default:
@@ -215,15 +217,29 @@ func (w *warmer) run(ctx context.Context, in backend.Instance) error {
 // maxMadeUp bounds the elements of a tensor that is made up.
 const maxMadeUp = 1 << 24
 
+// othersWithin is how long an instance is run at the sizes that are not the usual ones:
+// enough for all of a cheap model's, and a load of an expensive one is not held up.
+const othersWithin = 500 * time.Millisecond
+
 // madeUp runs made-up rows at all sizes, and reports whether the model could run one.
 func (w *warmer) madeUp(ctx context.Context, in backend.Instance, inner int64) bool {
-	for i, rows := range w.sizes {
+	runs := func(rows int) bool {
 		inputs, fits := made(w.s, rows, inner)
 		if !fits {
+			return false
+		}
+		_, err := runOnce(ctx, in, inputs, w.s)
+		return err == nil
+	}
+	for i, rows := range w.sizes {
+		if !runs(rows) {
 			return i > 0
 		}
-		if _, err := runOnce(ctx, in, inputs, w.s); err != nil {
-			return i > 0
+	}
+	began := time.Now()
+	for _, rows := range w.others {
+		if time.Since(began) > othersWithin || !runs(rows) {
+			break
 		}
 	}
 	return true
