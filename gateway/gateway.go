@@ -63,7 +63,8 @@ type Options struct {
 	Models  Models
 	Control Control
 	// Admit says, before a request's body is read, that it would be refused: one that was
-	// received then and has to be answered by deadline, if that is not zero. nil: nothing is.
+	// received then and has to be answered by deadline, if that is not zero. nil: only what
+	// Models does not find is.
 	Admit func(ref infer.Ref, received, deadline time.Time) error
 
 	Decisions Decisions // nil: nothing may be decided, and Rollouts and Events are not needed
@@ -110,6 +111,9 @@ func New(o Options) *Gateway {
 	}
 	if o.Loaded == nil {
 		o.Loaded = yes
+	}
+	if o.Admit == nil {
+		o.Admit = func(ref infer.Ref, _, _ time.Time) error { return o.Models.Find(ref) }
 	}
 	gin.SetMode(gin.ReleaseMode)
 	g := &Gateway{o: o, engine: gin.New(), stopping: make(chan struct{})}

@@ -20,10 +20,7 @@ func (g *Gateway) infer(c *gin.Context) {
 		deadline, err = deadlineOf(c.Request.Header, received)
 	}
 	if err == nil {
-		err = g.known(g.o.Models.Find(ref)) // before the body costs anything
-	}
-	if err == nil && g.o.Admit != nil {
-		err = g.o.Admit(ref, received, deadline) // so here
+		err = g.known(g.o.Admit(ref, received, deadline)) // before the body costs anything
 	}
 	if err != nil {
 		fail(c, err, ref, "")

@@ -149,12 +149,12 @@ func (r *Router) Find(ref infer.Ref) error {
 	return err
 }
 
-// Admit asks the version that ref names, where there is one, whether it would refuse a
-// request that was received then and is to be answered by deadline.
+// Admit finds the version as Find does, and asks it whether it would refuse a request
+// that was received then and is to be answered by deadline.
 func (r *Router) Admit(ref infer.Ref, received, deadline time.Time) error {
 	v, err := r.table.Load().find(ref)
 	if err != nil {
-		return nil //nolint:nilerr // what is not there is Find's business
+		return err
 	}
 	if a, can := v.servable.(infer.Admitter); can {
 		return a.Admit(received, deadline)

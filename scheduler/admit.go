@@ -13,12 +13,12 @@ type capacity struct {
 	until time.Duration // until the first busy one is idle, by the fit
 }
 
-// admit decides whether a call may begin to wait: it may unless the calls that go
-// before it make it miss its deadline. While costs are not known, and when there is
-// nothing to wait for, every call may.
+// admit decides whether a call with a deadline may begin to wait: it may unless the
+// calls that go before it make it miss that. While costs are not known, and when there
+// is nothing to wait for, every call may.
 func (p *pending) admit(c *call, now time.Time, have capacity) error {
-	p.arrivals.arrive(now, c.rows)
-	if c.deadline.IsZero() || !p.cost.known() {
+	p.hurried = true
+	if !p.cost.known() {
 		return nil
 	}
 	if have.free > 0 && p.count == 0 {
@@ -36,7 +36,7 @@ func (p *pending) admit(c *call, now time.Time, have capacity) error {
 // differs between callers.
 func (p *pending) atLeast(now time.Time, have capacity) time.Duration {
 	s := &p.states[0]
-	if !p.cost.known() || p.count == 0 || len(s.ledger.active) > 1 {
+	if !p.cost.known() || p.count == 0 || len(s.ledger.active.items) > 1 {
 		return 0
 	}
 	return p.cost.careful(p.estimate(s.rows, 1, now, have))

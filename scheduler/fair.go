@@ -1,7 +1,5 @@
 package scheduler
 
-import "container/heap"
-
 // ledger holds what the tenants of one priority level have used of the instances,
 // so that the next row can come from the one that has used least for its weight. It
 // is start-time fair queueing with measured costs: a row is charged what it is
@@ -11,8 +9,8 @@ import "container/heap"
 type ledger struct {
 	weight   func(tenant string) float64 // nil: all 1
 	accounts map[string]*account
-	active   accountHeap // those with calls that wait or run
-	weights  float64     // of the active ones
+	active   heap[*account] // those with calls that wait or run, the one that has used least first
+	weights  float64        // of the active ones
 }
 
 // account is one tenant's.
@@ -27,7 +25,10 @@ type account struct {
 }
 
 func newLedger(weight func(string) float64) *ledger {
-	return &ledger{weight: weight, accounts: map[string]*account{}}
+	return &ledger{weight: weight, accounts: map[string]*account{}, active: heap[*account]{
+		before: func(a, b *account) bool { return a.used < b.used },
+		placed: func(a *account, at int) { a.heapAt = at },
+	}}
 }
 
 // arrive counts a call that begins to wait. A tenant that returns from idleness
@@ -41,11 +42,11 @@ func (l *ledger) arrive(tenant string, rows int) *account {
 	}
 	if a.calls == 0 {
 		a.weight = l.weightOf(tenant)
-		if len(l.active) > 0 {
-			a.used = max(a.used, l.active[0].used)
+		if len(l.active.items) > 0 {
+			a.used = max(a.used, l.active.items[0].used)
 		}
 		l.weights += a.weight
-		heap.Push(&l.active, a)
+		l.active.push(a)
 	}
 	a.calls++
 	a.queued++
@@ -86,22 +87,22 @@ func (l *ledger) drop(a *account, rows int) {
 
 func (l *ledger) charge(a *account, seconds float64) {
 	a.used = max(0, a.used+seconds/a.weight)
-	heap.Fix(&l.active, a.heapAt)
+	l.active.fix(a.heapAt)
 }
 
 func (l *ledger) leave(a *account, calls int) {
 	if a.calls -= calls; a.calls > 0 {
 		return
 	}
-	heap.Remove(&l.active, a.heapAt)
+	l.active.remove(a.heapAt)
 	l.weights -= a.weight
 	switch {
-	case len(l.active) == 0: // nobody has to be made up for
+	case len(l.active.items) == 0: // nobody has to be made up for
 		l.weights = 0
 		if a.used = 0; len(l.accounts) > 1 {
 			clear(l.accounts)
 		}
-	case len(l.accounts) > 2*len(l.active)+keptAccounts:
+	case len(l.accounts) > 2*len(l.active.items)+keptAccounts:
 		l.forget()
 	}
 }
@@ -112,9 +113,9 @@ const keptAccounts = 64
 // forget drops the idle accounts that would start at the least of the active ones
 // anyway, and the others too where there are far too many.
 func (l *ledger) forget() {
-	least := l.active[0].used
+	least := l.active.items[0].used
 	for tenant, a := range l.accounts {
-		if a.calls == 0 && (a.used <= least || len(l.accounts) > 4*len(l.active)+4*keptAccounts) {
+		if a.calls == 0 && (a.used <= least || len(l.accounts) > 4*len(l.active.items)+4*keptAccounts) {
 			delete(l.accounts, tenant)
 		}
 	}
@@ -126,36 +127,10 @@ func (l *ledger) share(a *account) float64 { return a.weight / max(l.weights, a.
 // greediest returns the account that has the most waiting calls for its weight.
 func (l *ledger) greediest() *account {
 	var most *account
-	for _, a := range l.active {
+	for _, a := range l.active.items {
 		if most == nil || float64(a.queued)*most.weight > float64(most.queued)*a.weight {
 			most = a
 		}
 	}
 	return most
-}
-
-// accountHeap has the account that has used least first.
-type accountHeap []*account
-
-func (h accountHeap) Len() int           { return len(h) }
-func (h accountHeap) Less(i, j int) bool { return h[i].used < h[j].used }
-func (h accountHeap) Swap(i, j int) {
-	h[i], h[j] = h[j], h[i]
-	h[i].heapAt, h[j].heapAt = i, j
-}
-
-// Push is for container/heap.
-func (h *accountHeap) Push(x any) {
-	a := x.(*account)
-	a.heapAt = len(*h)
-	*h = append(*h, a)
-}
-
-// Pop is for container/heap.
-func (h *accountHeap) Pop() any {
-	old := *h
-	a := old[len(old)-1]
-	old[len(old)-1] = nil
-	*h = old[:len(old)-1]
-	return a
 }

@@ -55,7 +55,7 @@ func (l *loop) finished() bool {
 // dispatch answers what has waited too long and hands what is due to idle lanes.
 func (l *loop) dispatch(now time.Time) {
 	for c, err := l.pending.expired(now); c != nil; c, err = l.pending.expired(now) {
-		l.refuse(c, err)
+		c.answer(nil, err)
 	}
 	l.pending.tune(now, len(l.lanes))
 	l.asked = false
@@ -86,6 +86,9 @@ func (l *loop) dispatch(now time.Time) {
 // publish leaves behind when a request that comes from now on has its answer at the
 // earliest. That is a moment, not a time from now: while it holds, runs go on.
 func (l *loop) publish(now time.Time) {
+	if !l.pending.hurried {
+		return // nobody has asked for a deadline yet
+	}
 	at := int64(0)
 	if needs := l.pending.atLeast(now, l.capacity(now)); needs > 0 {
 		at = int64(now.Sub(l.began) + needs)
@@ -149,7 +152,7 @@ func (l *loop) wait() {
 		for len(l.pending.order) > 0 {
 			c := l.pending.order[0].first()
 			l.pending.remove(c)
-			l.refuse(c, infer.ErrStopping)
+			c.answer(nil, infer.ErrStopping)
 		}
 	}
 }
@@ -187,18 +190,27 @@ func (l *loop) accept(c *call) {
 		c.answer(nil, nil)
 		return
 	}
-	now := time.Now()
-	if err := l.pending.admit(c, now, l.capacity(now)); err != nil {
-		l.refuse(c, err)
-		return
+	l.pending.arrivals.arrive(c.queued, c.rows)
+	if !c.deadline.IsZero() {
+		now := time.Now()
+		if err := l.pending.admit(c, now, l.capacity(now)); err != nil {
+			c.answer(nil, err)
+			return
+		}
 	}
 	gaveWay, err := l.pending.push(c)
 	if gaveWay != nil {
-		l.refuse(gaveWay, l.pending.retryable(gaveWay, infer.ErrOverQuota, now, l.capacity(now)))
+		gaveWay.answer(nil, l.retryable(gaveWay, infer.ErrOverQuota))
 	}
 	if err != nil {
-		l.refuse(c, l.pending.retryable(c, err, now, l.capacity(now)))
+		c.answer(nil, l.retryable(c, err))
 	}
+}
+
+// retryable adds to the refusal of a call when another attempt makes sense.
+func (l *loop) retryable(c *call, err error) error {
+	now := time.Now()
+	return l.pending.retryable(c, err, now, l.capacity(now))
 }
 
 // capacity is what the lanes can take at now.
@@ -215,10 +227,6 @@ func (l *loop) capacity(now time.Time) capacity {
 	}
 	have.until = max(0, have.until)
 	return have
-}
-
-func (l *loop) refuse(c *call, err error) {
-	c.answer(nil, err) // whose caller counts it, or has left and counted that
 }
 
 // freed takes in what a lane's batch cost.

@@ -1,9 +1,6 @@
 package scheduler
 
-import (
-	"container/heap"
-	"time"
-)
+import "time"
 
 // patience is how late a call without a deadline is taken to be wanted, when classes
 // compare by deadline.
@@ -33,50 +30,34 @@ func (c *call) target() time.Time {
 	return c.queued.Add(patience)
 }
 
-// momentHeap holds the calls that cannot wait for ever, the next one first.
-type momentHeap []*call
+// moments are the calls that cannot wait for ever, the next one first.
+type moments struct{ heap[*call] }
 
-func (h *momentHeap) add(c *call) {
+func newMoments() moments {
+	return moments{heap[*call]{
+		before: func(a, b *call) bool { return a.moment.Before(b.moment) },
+		placed: func(c *call, at int) { c.heapAt = at },
+	}}
+}
+
+func (m *moments) add(c *call) {
 	if !c.moment.IsZero() {
-		heap.Push(h, c)
+		m.push(c)
 	}
 }
 
-func (h *momentHeap) drop(c *call) {
+func (m *moments) drop(c *call) {
 	if !c.moment.IsZero() {
-		heap.Remove(h, c.heapAt)
+		m.remove(c.heapAt)
 		c.moment = time.Time{}
 	}
 }
 
-// fix puts a call that is in the heap at its place by its new moment.
-func (h *momentHeap) fix(c *call) {
+// moved puts a call that is among them at its place by its new moment.
+func (m *moments) moved(c *call) {
 	if c.moment.IsZero() {
-		heap.Remove(h, c.heapAt)
+		m.remove(c.heapAt)
 		return
 	}
-	heap.Fix(h, c.heapAt)
-}
-
-func (h momentHeap) Len() int           { return len(h) }
-func (h momentHeap) Less(i, j int) bool { return h[i].moment.Before(h[j].moment) }
-func (h momentHeap) Swap(i, j int) {
-	h[i], h[j] = h[j], h[i]
-	h[i].heapAt, h[j].heapAt = i, j
-}
-
-// Push is for container/heap.
-func (h *momentHeap) Push(x any) {
-	c := x.(*call)
-	c.heapAt = len(*h)
-	*h = append(*h, c)
-}
-
-// Pop is for container/heap.
-func (h *momentHeap) Pop() any {
-	old := *h
-	c := old[len(old)-1]
-	old[len(old)-1] = nil
-	*h = old[:len(old)-1]
-	return c
+	m.fix(c.heapAt)
 }

@@ -42,7 +42,8 @@ type pending struct {
 	states   []levelState
 	count    int
 	rows     int
-	moments  momentHeap
+	moments  moments
+	hurried  bool // a call with a deadline has come
 	picker   picker
 	picked   []*call // scratch
 	chosen   []*call // scratch
@@ -62,7 +63,7 @@ func newPending(p policy) *pending {
 		p.levels = make([]Level, 1)
 	}
 	slices.Sort(p.preferred)
-	q := &pending{policy: p, limit: p.maxRows, classes: map[string]*class{}}
+	q := &pending{policy: p, limit: p.maxRows, classes: map[string]*class{}, moments: newMoments()}
 	for range p.levels {
 		q.states = append(q.states, levelState{ledger: newLedger(p.weight)})
 	}
@@ -192,21 +193,21 @@ func (p *pending) out(c *call) {
 // keep its deadline, and says which: infer.ErrTimeout or infer.ErrDeadline. It
 // returns nil when there is none. What a timeout only delays stays, behind the others.
 func (p *pending) expired(now time.Time) (*call, error) {
-	for len(p.moments) > 0 && !p.moments[0].moment.After(now) {
-		c := p.moments[0]
+	for len(p.moments.items) > 0 && !p.moments.items[0].moment.After(now) {
+		c := p.moments.items[0]
 		if timedOut := !c.expires.IsZero() && !c.expires.After(now); timedOut && p.levels[c.level].Delay {
 			p.exit(c)
 			c.delayed, c.expires = true, time.Time{}
 			p.enter(c)
 			c.moment = c.nextMoment(p.cost.within(c.rows))
-			p.moments.fix(c)
+			p.moments.moved(c)
 			continue
 		} else if timedOut {
 			p.remove(c)
 			return c, infer.ErrTimeout
 		}
 		if c.moment = c.nextMoment(p.cost.within(c.rows)); c.moment.After(now) { // it costs less than was thought
-			p.moments.fix(c)
+			p.moments.moved(c)
 			continue
 		}
 		p.remove(c)
@@ -267,8 +268,8 @@ func (p *pending) settle(level int, a *account, calls int, seconds float64) {
 // the zero time for never.
 func (p *pending) wake(now time.Time, idle bool) time.Time {
 	var at time.Time
-	if len(p.moments) > 0 {
-		at = p.moments[0].moment
+	if len(p.moments.items) > 0 {
+		at = p.moments.items[0].moment
 	}
 	if !idle {
 		return at

@@ -409,11 +409,11 @@ func FuzzPending(f *testing.F) {
 			}
 		}
 		h.finish()
-		if len(h.q.order) != 0 || len(h.q.classes) != 0 || len(h.q.moments) != 0 || h.q.rows != 0 {
+		if len(h.q.order) != 0 || len(h.q.classes) != 0 || len(h.q.moments.items) != 0 || h.q.rows != 0 {
 			t.Fatal("an empty queue keeps something")
 		}
 		for i, s := range h.q.states {
-			if s.calls != 0 || s.rows != 0 || len(s.ledger.active) != 0 {
+			if s.calls != 0 || s.rows != 0 || len(s.ledger.active.items) != 0 {
 				t.Fatalf("level %d keeps something: %+v", i, s)
 			}
 		}

@@ -12,8 +12,8 @@ type picker struct {
 	ageing  time.Duration
 }
 
-// turns are the tenants of a band, the one that has used least first; a heap.
-type turns []turn
+// turns are the tenants of a band, the one that has used least first.
+type turns struct{ heap[turn] }
 
 type turn struct {
 	next *call
@@ -29,14 +29,13 @@ func (k *picker) start(cl *class, rowCost float64, ageing time.Duration) {
 			continue
 		}
 		if n == len(k.bands) {
-			k.bands = append(k.bands, nil)
+			k.bands = append(k.bands, turns{heap[turn]{before: turn.before}})
 		}
-		ts := k.bands[n][:0]
+		ts := &k.bands[n]
+		ts.items = ts.items[:0]
 		for _, f := range cl.bands[i].flows {
-			ts = append(ts, turn{f.head, f.account.used})
-			ts.up()
+			ts.push(turn{f.head, f.account.used})
 		}
-		k.bands[n] = ts
 		n++
 	}
 	k.bands = k.bands[:n]
@@ -46,8 +45,9 @@ func (k *picker) start(cl *class, rowCost float64, ageing time.Duration) {
 func (k *picker) peek() *call {
 	k.at = -1
 	var first time.Time
-	for i, ts := range k.bands {
-		if len(ts) == 0 {
+	for i := range k.bands {
+		ts := &k.bands[i]
+		if len(ts.items) == 0 {
 			continue
 		}
 		if k.ageing == 0 {
@@ -61,33 +61,31 @@ func (k *picker) peek() *call {
 	if k.at < 0 {
 		return nil
 	}
-	return k.bands[k.at][0].next
+	return k.bands[k.at].items[0].next
 }
 
 // pick goes past the call that peek returned, which counts for its tenant's share.
 func (k *picker) pick() {
-	t := &k.bands[k.at][0]
+	t := &k.bands[k.at].items[0]
 	t.used += float64(t.next.rows) * k.rowCost / t.next.account.weight
 	k.pass()
 }
 
 // pass goes past the call that peek returned.
 func (k *picker) pass() {
-	ts := k.bands[k.at]
-	if ts[0].next = ts[0].next.next; ts[0].next == nil {
-		last := len(ts) - 1
-		ts[0], ts[last] = ts[last], turn{}
-		ts = ts[:last]
-		k.bands[k.at] = ts
+	ts := &k.bands[k.at]
+	if ts.items[0].next = ts.items[0].next.next; ts.items[0].next == nil {
+		ts.remove(0)
+		return
 	}
-	ts.down()
+	ts.fix(0)
 }
 
 // aged is the time by which bands compare when waiting calls age: a call counts as
 // one of the first level that came so much later.
-func (ts turns) aged(ageing time.Duration) time.Time {
-	oldest := ts[0].next
-	for _, t := range ts[1:] {
+func (ts *turns) aged(ageing time.Duration) time.Time {
+	oldest := ts.items[0].next
+	for _, t := range ts.items[1:] {
 		if t.next.queued.Before(oldest.queued) {
 			oldest = t.next
 		}
@@ -103,38 +101,9 @@ func (c *call) aged(ageing time.Duration) time.Time {
 	return c.queued.Add(time.Duration(steps) * ageing)
 }
 
-func (ts turns) before(i, j int) bool {
-	if ts[i].used == ts[j].used {
-		return ts[i].next.queued.Before(ts[j].next.queued)
+func (t turn) before(o turn) bool {
+	if t.used == o.used {
+		return t.next.queued.Before(o.next.queued)
 	}
-	return ts[i].used < ts[j].used
-}
-
-// up moves the last turn to its place.
-func (ts turns) up() {
-	for i := len(ts) - 1; i > 0; {
-		parent := (i - 1) / 2
-		if !ts.before(i, parent) {
-			return
-		}
-		ts[i], ts[parent] = ts[parent], ts[i]
-		i = parent
-	}
-}
-
-// down moves the first turn to its place.
-func (ts turns) down() {
-	for i := 0; ; {
-		least := i
-		for child := 2*i + 1; child <= 2*i+2 && child < len(ts); child++ {
-			if ts.before(child, least) {
-				least = child
-			}
-		}
-		if least == i {
-			return
-		}
-		ts[i], ts[least] = ts[least], ts[i]
-		i = least
-	}
+	return t.used < o.used
 }

@@ -18,7 +18,9 @@ const rateMemory = time.Second
 // arrive takes in rows that have come at now.
 func (r *rate) arrive(now time.Time, rows int) {
 	r.rows = r.rows*r.fade(now) + float64(rows)
-	r.at = now
+	if now.After(r.at) {
+		r.at = now
+	}
 }
 
 func (r *rate) fade(now time.Time) float64 {
