@@ -49,6 +49,7 @@ lint: $(GOLANGCI) ## Run the linters, and check that sources are formatted and g
 	$(GOLANGCI) run
 	go mod tidy -diff
 	scripts/ci/shellcheck.sh
+	scripts/ci/large-files.sh
 
 .PHONY: format
 format: $(GOLANGCI) ## Format the Go sources as lint wants them.

@@ -93,7 +93,7 @@ func (l *loop) publish(now time.Time) {
 	if needs := l.pending.atLeast(now, l.capacity(now)); needs > 0 {
 		at = int64(now.Sub(l.began) + needs)
 	}
-	l.ready.Store(at)
+	l.earliest.Store(at)
 }
 
 // mayRun reports whether an idle lane has all that a run needs.

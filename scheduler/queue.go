@@ -50,25 +50,25 @@ type Options struct {
 
 // Queue is the waiting calls and the lanes of one loaded version.
 type Queue struct {
-	o      Options
-	keyed  bool // requests differ in more than their rows
-	pad    *padder
-	lanes  []*lane
-	stats  stats
-	calls  sync.Pool // *call; a caller who has got its answer gives it back
-	in     chan *call
-	leaves chan *call
-	idle   chan *lane
-	grants chan struct{}   // a lane may have got what it needs
-	closed chan struct{}   // no new calls
-	expire chan struct{}   // refuse the calls that wait
-	done   chan struct{}   // the loop has ended
-	run    context.Context //nolint:containedctx // the parent of every run: values of Start's context, no end
-	began  time.Time
-	ready  atomic.Int64 // nanoseconds after began at which a request that comes now has its answer at the earliest; 0: not known
-	once   sync.Once
-	cut    sync.Once
-	work   sync.WaitGroup // the lanes' goroutines
+	o        Options
+	keyed    bool // requests differ in more than their rows
+	pad      *padder
+	lanes    []*lane
+	stats    stats
+	calls    sync.Pool // *call; a caller who has got its answer gives it back
+	in       chan *call
+	leaves   chan *call
+	idle     chan *lane
+	grants   chan struct{}   // a lane may have got what it needs
+	closed   chan struct{}   // no new calls
+	expire   chan struct{}   // refuse the calls that wait
+	done     chan struct{}   // the loop has ended
+	run      context.Context //nolint:containedctx // the parent of every run: values of Start's context, no end
+	began    time.Time
+	earliest atomic.Int64 // nanoseconds after began at which a request that comes now has its answer at the earliest; 0: not known
+	once     sync.Once
+	cut      sync.Once
+	work     sync.WaitGroup // the lanes' goroutines
 }
 
 var _ infer.Handler = (*Queue)(nil)
@@ -218,14 +218,14 @@ func (q *Queue) classify(c *call) (err error) {
 // received then and would be refused for its deadline, or the model's, as far as that
 // can be told without looking at it. Infer decides.
 func (q *Queue) Admit(received, deadline time.Time) error {
-	ready := time.Duration(q.ready.Load())
-	if ready == 0 {
+	earliest := time.Duration(q.earliest.Load())
+	if earliest == 0 {
 		return nil
 	}
 	if q.o.RequestTimeout > 0 {
 		deadline = earlier(deadline, received.Add(q.o.RequestTimeout))
 	}
-	late := q.began.Add(ready).Sub(deadline)
+	late := q.began.Add(earliest).Sub(deadline)
 	if deadline.IsZero() || late <= 0 {
 		return nil
 	}

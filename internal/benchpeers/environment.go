@@ -5,13 +5,14 @@ import (
 	"embed"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"time"
+
+	"galatea/internal/process"
 )
 
 // programs are the peers' programs, and the lists of the packages that they need.
@@ -84,27 +85,7 @@ func quietly(ctx context.Context, args ...string) error {
 	c.WaitDelay = time.Second
 	out, err := c.CombinedOutput()
 	if err != nil {
-		return fmt.Errorf("%w: %s", err, tail(string(out), 4))
+		return fmt.Errorf("%w: %s", err, process.LastLines(string(out), 4))
 	}
 	return nil
-}
-
-// tail is the last lines of a text, those without words left out, as one line.
-func tail(text string, lines int) string {
-	var all []string
-	for line := range strings.Lines(text) {
-		if line = strings.TrimSpace(line); line != "" {
-			all = append(all, line)
-		}
-	}
-	return strings.Join(all[max(0, len(all)-lines):], " | ")
-}
-
-// readTail is the tail of a file, or what kept it from being read.
-func readTail(file *os.File, lines int) string {
-	text, err := io.ReadAll(io.NewSectionReader(file, 0, 1<<20))
-	if err != nil {
-		return err.Error()
-	}
-	return tail(string(text), lines)
 }

@@ -44,7 +44,7 @@ func TestTheProgramsAreThere(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, v := range servers() {
-		for _, arg := range v.command(place{scripts: filepath.Join(dir, "peers"), environment: "e"}).args {
+		for _, arg := range v.command(place{scripts: filepath.Join(dir, "peers"), environment: "e"}).Args {
 			name, isApp := strings.CutSuffix(arg, ":app")
 			if isApp {
 				arg = filepath.Join(dir, "peers", name+".py")
@@ -55,18 +55,6 @@ func TestTheProgramsAreThere(t *testing.T) {
 				}
 			}
 		}
-	}
-}
-
-func TestTailIsTheLastLines(t *testing.T) {
-	if got := tail("a\n\n  b\n c  \n\n", 2); got != "b | c" {
-		t.Errorf("%q", got)
-	}
-	if got := tail("", 2); got != "" {
-		t.Errorf("%q", got)
-	}
-	if got := tail("a", 2); got != "a" {
-		t.Errorf("%q", got)
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"galatea/internal/gauge"
 	"galatea/internal/loadclient"
+	"galatea/internal/process"
 	"galatea/internal/workload"
 )
 
@@ -36,16 +37,16 @@ func (l *load) visit(ctx context.Context, v server) (out visit, err error) {
 	if err != nil {
 		return out, err
 	}
-	defer func() { err = errors.Join(err, p.stop(l.s.logs)) }()
+	defer func() { err = errors.Join(err, l.stop(p)) }()
 	requests := v.format.requests(l.model)
 	for _, n := range l.connections {
 		s, err := l.measure(ctx, p, loadclient.Options{Requests: requests, Connections: n, Check: v.format.checker(l.right)})
 		if err != nil {
-			return out, fmt.Errorf("%w; its log ends: %s", err, readTail(p.log, 3))
+			return out, fmt.Errorf("%w; its log ends: %s", err, p.Tail(3))
 		}
 		out.Samples = append(out.Samples, s)
 	}
-	f, err := gauge.Tree(p.cmd.Process.Pid)
+	f, err := gauge.Tree(p.PID())
 	if err == nil {
 		out.Processes, out.Resident, out.Shared = f.Processes, f.Resident, f.Shared
 	}
@@ -53,8 +54,8 @@ func (l *load) visit(ctx context.Context, v server) (out visit, err error) {
 }
 
 // start starts a server in a folder of its own.
-func (l *load) start(ctx context.Context, v server) (*process, error) {
-	port, err := freePort(ctx)
+func (l *load) start(ctx context.Context, v server) (*process.Process, error) {
+	ports, err := process.FreePorts(ctx, 1)
 	if err != nil {
 		return nil, err
 	}
@@ -64,9 +65,19 @@ func (l *load) start(ctx context.Context, v server) (*process, error) {
 	}
 	place := place{
 		model: l.model, repository: l.repository, binary: l.s.binary, library: l.library,
-		environment: l.environment(v.environment), scripts: filepath.Clean(l.scripts()), port: port,
+		environment: l.environment(v.environment), scripts: filepath.Clean(l.scripts()), port: ports[0],
 	}
-	return start(ctx, v.command(place), dir, port)
+	c := v.command(place)
+	c.Dir, c.Address = dir, fmt.Sprintf("127.0.0.1:%d", place.port)
+	return process.Start(ctx, c)
+}
+
+// stop ends a server. How it ends is its own business.
+func (l *load) stop(p *process.Process) error {
+	if l.s.logs {
+		fmt.Fprintf(os.Stderr, "%s\n", p.Log())
+	}
+	return p.Stop()
 }
 
 // mostTries is how often a load is made when other programs disturb it.
@@ -74,7 +85,7 @@ const mostTries = 4
 
 // measure loads a server, and again while other programs disturb it and there is time
 // left for that; what was disturbed least counts.
-func (l *load) measure(ctx context.Context, p *process, o loadclient.Options) (sample, error) {
+func (l *load) measure(ctx context.Context, p *process.Process, o loadclient.Options) (sample, error) {
 	var best sample
 	for try := range mostTries {
 		began := time.Now()
@@ -98,8 +109,8 @@ func (l *load) measure(ctx context.Context, p *process, o loadclient.Options) (s
 // once loads a server once. Any error of the load is an error here: the rates of a
 // server that fails are not worth comparing. One that is too slow to answer in the
 // measured time has a rate of 0.
-func (l *load) once(ctx context.Context, p *process, o loadclient.Options) (s sample, err error) {
-	o.Address, o.Threads, o.Patience = p.address, l.s.threads, 30*time.Second
+func (l *load) once(ctx context.Context, p *process.Process, o loadclient.Options) (s sample, err error) {
+	o.Address, o.Threads, o.Patience = p.Address, l.s.threads, 30*time.Second
 	o.Duration, o.WarmUp = l.s.duration, time.Duration(float64(l.s.duration)*warmUp)
 	before := l.used(p)
 	began := time.Now()
@@ -118,9 +129,9 @@ func (l *load) once(ctx context.Context, p *process, o loadclient.Options) (s sa
 }
 
 // used is the processor time of the server and of this client.
-func (l *load) used(p *process) time.Duration {
+func (l *load) used(p *process.Process) time.Duration {
 	own, err := gauge.ProcessCPU()
-	f, treeErr := gauge.Tree(p.cmd.Process.Pid)
+	f, treeErr := gauge.Tree(p.PID())
 	if err != nil || treeErr != nil {
 		return 0
 	}
@@ -159,7 +170,7 @@ func (l *load) pacedFor(ctx context.Context, v server, peers []*row) (err error)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, p.stop(l.s.logs)) }()
+	defer func() { err = errors.Join(err, l.stop(p)) }()
 	requests := v.format.requests(l.model)
 	for n := range l.s.rounds {
 		for _, r := range peers {

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"galatea/internal/process"
 	"galatea/internal/workload"
 )
 
@@ -18,7 +19,7 @@ type server struct {
 	environment string
 	// packages are those of the list that the report names.
 	packages []string
-	command  func(p place) command
+	command  func(p place) process.Command
 }
 
 // place is what a server is started with.
@@ -30,15 +31,6 @@ type place struct {
 	environment string // the server's Python environment
 	scripts     string // the folder of the peers' programs
 	port        int
-}
-
-// command is how a server is started, and how it is told that it is ready.
-type command struct {
-	args   []string
-	env    []string // besides this process's
-	ready  string   // a path that answers 200
-	logged string   // unless empty, a text that the log has to hold so many times, too
-	times  int
 }
 
 // galatea and galateaJSON are the same server, asked in two formats.
@@ -91,44 +83,44 @@ func peerNames() []string {
 	return names
 }
 
-func startGalatea(p place) command {
-	return command{
-		args: []string{
+func startGalatea(p place) process.Command {
+	return process.Command{
+		Args: []string{
 			p.binary, "serve", "--model-repository=" + p.repository, "--http-port=" + strconv.Itoa(p.port),
 			"--metrics-port=-1", "--shutdown-delay=0s", "--onnxruntime-library=" + p.library,
 		},
-		ready: "/v2/models/" + p.model.Name + "/ready",
+		Ready: "/v2/models/" + p.model.Name + "/ready",
 	}
 }
 
 // startUvicorn starts a FastAPI program. Its access log is off: what a line for each
 // request costs is nobody's choice in production. Workers are ready when each of them has
 // said so; a run in one of several has one thread, since together they have all.
-func startUvicorn(program string, workers int) func(place) command {
-	return func(p place) command {
-		c := command{
-			args: []string{
+func startUvicorn(program string, workers int) func(place) process.Command {
+	return func(p place) process.Command {
+		c := process.Command{
+			Args: []string{
 				p.python(), "-B", "-m", "uvicorn", program + ":app", "--app-dir", p.scripts,
 				"--host", "127.0.0.1", "--port", strconv.Itoa(p.port), "--no-access-log",
 			},
-			env: p.variables(), ready: "/ready",
+			Env: p.variables(), Ready: "/ready",
 		}
 		if workers > 1 {
-			c.args = append(c.args, "--workers", strconv.Itoa(workers))
-			c.env = append(c.env, "THREADS=1")
-			c.logged, c.times = "Application startup complete", workers
+			c.Args = append(c.Args, "--workers", strconv.Itoa(workers))
+			c.Env = append(c.Env, "THREADS=1")
+			c.Logged, c.Times = "Application startup complete", workers
 		}
 		return c
 	}
 }
 
 // startScript starts a program that reads what it serves from the environment.
-func startScript(script, ready string) func(place) command {
-	return func(p place) command {
-		return command{
-			args:  []string{p.python(), "-B", filepath.Join(p.scripts, script)},
-			env:   p.variables(),
-			ready: strings.ReplaceAll(ready, "NAME", p.model.Name),
+func startScript(script, ready string) func(place) process.Command {
+	return func(p place) process.Command {
+		return process.Command{
+			Args:  []string{p.python(), "-B", filepath.Join(p.scripts, script)},
+			Env:   p.variables(),
+			Ready: strings.ReplaceAll(ready, "NAME", p.model.Name),
 		}
 	}
 }

@@ -18,7 +18,7 @@ const clientThreads = 1
 // when it has got its answer, and returns the answers a second.
 func closed(ctx context.Context, s settings, v *server, m workload.Model, connections int) (float64, error) {
 	r, err := loadclient.Run(ctx, loadclient.Options{
-		Address: v.address, Requests: m.Requests(), Connections: connections, Threads: clientThreads, WarmUp: s.time / 4, Duration: s.time,
+		Address: v.Address, Requests: m.Requests(), Connections: connections, Threads: clientThreads, WarmUp: s.time / 4, Duration: s.time,
 	})
 	if err != nil {
 		return 0, err
@@ -45,7 +45,7 @@ func open(ctx context.Context, v *server, m workload.Model, rate float64, connec
 		requests = append(requests, loadclient.Request(http.MethodPost, "localhost", m.Path(), headers, body))
 	}
 	r, err := loadclient.Run(ctx, loadclient.Options{
-		Address: v.address, Requests: requests, Connections: connections, Threads: clientThreads, Rate: rate,
+		Address: v.Address, Requests: requests, Connections: connections, Threads: clientThreads, Rate: rate,
 		WarmUp: min(time.Second, lasts/4), Duration: lasts, Patience: 10 * time.Second,
 	})
 	if err != nil {

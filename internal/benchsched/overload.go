@@ -116,8 +116,8 @@ func overloadOne(ctx context.Context, s settings, repository string, m workload.
 			o.ToldClient = millis(h.Quantile(0.95))
 		}
 	}
-	o.InTime = after[http.StatusOK].since(before[http.StatusOK], overloadTimeout)
-	o.Told = after[http.StatusServiceUnavailable].since(before[http.StatusServiceUnavailable], toldWithin)
+	o.InTime = after[http.StatusOK].within(before[http.StatusOK], overloadTimeout)
+	o.Told = after[http.StatusServiceUnavailable].within(before[http.StatusServiceUnavailable], toldWithin)
 	return o, nil
 }
 
@@ -126,9 +126,9 @@ func millis(d time.Duration) float64 { return float64(d) / float64(time.Millisec
 // took is a histogram of the server's: how many answers took at most so many seconds.
 type took map[string]float64
 
-// since is the share of the answers after before that took at most d, or a little more:
+// within is the share of the answers after before that took at most d, or a little more:
 // the server counts up to the bounds that it has.
-func (t took) since(before took, d time.Duration) float64 {
+func (t took) within(before took, d time.Duration) float64 {
 	bound := fmt.Sprint(d.Seconds())
 	if d == overloadTimeout {
 		bound = "0.25"

@@ -5,110 +5,45 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
-	"os/exec"
 	"strconv"
 	"strings"
-	"syscall"
-	"time"
 
 	"galatea/internal/gauge"
-)
-
-const (
-	startWithin = time.Minute
-	stopWithin  = 20 * time.Second
-	askEvery    = 20 * time.Millisecond
+	"galatea/internal/process"
 )
 
 // server is a running galatea serve.
 type server struct {
-	cmd              *exec.Cmd
-	address, metrics string
-	ended            chan error
+	*process.Process
+	metrics string // address
 }
 
 // serve starts a server over a repository and waits until all of it is ready.
 func serve(ctx context.Context, s settings, repository string) (*server, error) {
-	ports, err := freePorts(ctx, 2)
+	ports, err := process.FreePorts(ctx, 2)
 	if err != nil {
 		return nil, err
 	}
-	args := []string{
-		"serve", "--model-repository=" + repository, "--http-port=" + strconv.Itoa(ports[0]), "--metrics-port=" + strconv.Itoa(ports[1]),
+	at := func(port int) string { return "127.0.0.1:" + strconv.Itoa(port) }
+	c := process.Command{
+		Args: []string{
+			s.binary, "serve", "--model-repository=" + repository, "--http-port=" + strconv.Itoa(ports[0]), "--metrics-port=" + strconv.Itoa(ports[1]),
+		},
+		Address: at(ports[0]), Ready: "/v2/health/ready",
 	}
 	if s.library != "" {
-		args = append(args, "--onnxruntime-library="+s.library)
+		c.Args = append(c.Args, "--onnxruntime-library="+s.library)
 	}
-	at := func(port int) string { return "127.0.0.1:" + strconv.Itoa(port) }
-	v := &server{cmd: exec.Command(s.binary, args...), address: at(ports[0]), metrics: at(ports[1]), ended: make(chan error, 1)} //nolint:noctx // ended by stop, gently first
-	var log strings.Builder
-	v.cmd.Stderr = &log
-	if err := v.cmd.Start(); err != nil {
-		return nil, fmt.Errorf("%w: make build makes it", err)
+	p, err := process.Start(ctx, c)
+	if err != nil {
+		return nil, fmt.Errorf("%w (make build makes the server)", err)
 	}
-	go func() { v.ended <- v.cmd.Wait() }()
-	if err := v.ready(ctx); err != nil {
-		err = errors.Join(err, v.stop())
-		return nil, fmt.Errorf("%w; its log: %s", err, log.String())
-	}
-	return v, nil
+	return &server{p, at(ports[1])}, nil
 }
 
-// freePorts finds ports that nobody listens on.
-func freePorts(ctx context.Context, n int) (ports []int, err error) {
-	var held []net.Listener
-	for range n {
-		var c net.ListenConfig
-		l, listenErr := c.Listen(ctx, "tcp", "127.0.0.1:0")
-		if listenErr != nil {
-			err = listenErr
-			break
-		}
-		held = append(held, l)
-		ports = append(ports, l.Addr().(*net.TCPAddr).Port)
-	}
-	for _, l := range held {
-		err = errors.Join(err, l.Close())
-	}
-	return ports, err
-}
-
-func (v *server) ready(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, startWithin)
-	defer cancel()
-	again := time.NewTicker(askEvery)
-	defer again.Stop()
-	for {
-		_, err := get(ctx, "http://"+v.address+"/v2/health/ready")
-		if err == nil {
-			return nil
-		}
-		select {
-		case err := <-v.ended:
-			v.ended <- err
-			return fmt.Errorf("the server ended: %w", err)
-		case <-ctx.Done():
-			return fmt.Errorf("the server is not ready after %v: %w", startWithin, err)
-		case <-again.C:
-		}
-	}
-}
-
-// stop ends the server, as a service manager does.
-func (v *server) stop() error {
-	_ = v.cmd.Process.Signal(syscall.SIGTERM) // it may have ended
-	timer := time.NewTimer(stopWithin)
-	defer timer.Stop()
-	select {
-	case err := <-v.ended:
-		return err
-	case <-timer.C:
-		_ = v.cmd.Process.Kill()
-		return errors.Join(errors.New("the server did not end by itself"), <-v.ended)
-	}
-}
+// stop ends the server.
+func (v *server) stop() error { return errors.Join(v.Stop(), v.Ended()) }
 
 func get(ctx context.Context, url string) (string, error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
@@ -153,6 +88,6 @@ func (v *server) series(ctx context.Context, begins string) (map[string]float64,
 
 // resident is the server's memory, in bytes.
 func (v *server) resident() (int64, error) {
-	f, err := gauge.Tree(v.cmd.Process.Pid)
+	f, err := gauge.Tree(v.PID())
 	return f.Resident, err
 }

@@ -6,7 +6,6 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -14,6 +13,7 @@ import (
 	"time"
 
 	"galatea/internal/onnxtest"
+	"galatea/internal/process"
 )
 
 // demo is one run.
@@ -23,8 +23,7 @@ type demo struct {
 	record              *record
 
 	base      string
-	server    *exec.Cmd
-	log       logBuffer
+	server    *process.Process
 	following func()
 
 	hasLabel atomic.Bool // the label has been set
@@ -207,7 +206,7 @@ func (d *demo) rest(ctx context.Context) error {
 		}
 		newest := slices.Max(d.whole)
 		if s.Default != newest || !slices.Contains(s.Ready, newest) || len(s.Ready) < min(3, len(d.whole)) {
-			return fmt.Errorf("%v can serve, but %+v does; the server's log:\n%s", d.whole, s, d.log.String())
+			return fmt.Errorf("%v can serve, but %+v does; the server's log:\n%s", d.whole, s, d.server.Log())
 		}
 		return nil
 	})

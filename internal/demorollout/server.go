@@ -9,16 +9,15 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"net"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
-	"syscall"
 	"time"
+
+	"galatea/internal/process"
 )
 
 // model is the one that is called.
@@ -26,54 +25,33 @@ const model = "m"
 
 // start starts the server and waits until it is ready.
 func (d *demo) start(ctx context.Context) error {
-	port, err := freePort(ctx)
+	ports, err := process.FreePorts(ctx, 1)
 	if err != nil {
 		return err
 	}
-	d.base = fmt.Sprintf("http://127.0.0.1:%d", port)
-	d.server = exec.CommandContext(context.WithoutCancel(ctx), d.binary, "serve", "--model-repository="+d.models, "--state-dir="+filepath.Join(d.dir, "state"),
-		fmt.Sprintf("--http-port=%d", port), "--metrics-port=-1", "--shutdown-delay=0s")
-	d.log.Reset()
-	d.server.Stderr = &d.log
-	if err := d.server.Start(); err != nil {
-		return err
-	}
-	ready := func() error {
-		_, status, err := d.get(ctx, "/v2/health/ready")
-		if err == nil && status != http.StatusOK {
-			err = fmt.Errorf("status %d", status)
-		}
-		return err
-	}
-	if err := d.until(ctx, ready); err != nil {
-		return fmt.Errorf("the server is not ready: %w: its log:\n%s", err, d.log.String())
+	address := fmt.Sprintf("127.0.0.1:%d", ports[0])
+	d.base = "http://" + address
+	d.server, err = process.Start(ctx, process.Command{
+		Args: []string{
+			d.binary, "serve", "--model-repository=" + d.models, "--state-dir=" + filepath.Join(d.dir, "state"),
+			fmt.Sprintf("--http-port=%d", ports[0]), "--metrics-port=-1", "--shutdown-delay=0s",
+		},
+		Address: address, Ready: "/v2/health/ready",
+	})
+	if err != nil {
+		return fmt.Errorf("the server is not ready: %w", err)
 	}
 	d.follow(ctx)
 	return nil
 }
 
-func freePort(ctx context.Context) (int, error) {
-	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, err
-	}
-	defer func() { _ = l.Close() }()
-	return l.Addr().(*net.TCPAddr).Port, nil
-}
-
 // end ends the server as a service manager does.
 func (d *demo) end() error {
-	if d.server == nil || d.server.ProcessState != nil {
+	if d.server == nil {
 		return nil
 	}
 	d.following()
-	if err := d.server.Process.Signal(syscall.SIGTERM); err != nil {
-		return err
-	}
-	if err := d.server.Wait(); err != nil {
-		return fmt.Errorf("the server ended with %w: its log:\n%s", err, d.log.String())
-	}
-	return nil
+	return errors.Join(d.server.Stop(), d.server.Ended())
 }
 
 // killAndRestart kills the server, starts it again, and makes sure that the same versions
@@ -87,10 +65,10 @@ func (d *demo) killAndRestart(ctx context.Context) error {
 		return err
 	}
 	d.following()
-	if err := d.server.Process.Kill(); err != nil {
+	if err := d.server.Kill(); err != nil {
 		return err
 	}
-	_ = d.server.Wait() // killed
+	d.server = nil
 	d.record.restart()
 	if err := d.start(ctx); err != nil {
 		return err
@@ -232,31 +210,6 @@ func (d *demo) follow(ctx context.Context) {
 			}
 		}
 	})
-}
-
-// logBuffer is a log that is written and read at the same time.
-type logBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *logBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *logBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
-}
-
-// Reset forgets what was logged.
-func (l *logBuffer) Reset() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.b.Reset()
 }
 
 func mkdir(parts ...string) (string, error) {

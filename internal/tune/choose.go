@@ -43,9 +43,10 @@ type Choice struct {
 }
 
 // Choose returns the setting with the most rows a second of those that keep to the goal,
-// by the last round that says anything. Of those within noise of it, the one with the
-// fewest instances is taken, then the one with the smallest batch, then the one with the
-// fewest threads. The error says why there is none.
+// by the last round that says anything. Of those within noise of it, the present one is
+// taken, since a change has to be worth it; else the one with the fewest instances, then
+// the one with the smallest batch, then the one with the fewest threads. The error says
+// why there is none.
 func Choose(all []Measured, goal Goal) (Choice, error) {
 	all = lastRound(all)
 	if len(all) == 0 {
@@ -62,6 +63,9 @@ func Choose(all []Measured, goal Goal) (Choice, error) {
 	chosen := slices.MinFunc(ties, func(a, b Measured) int {
 		return cmp.Or(cmp.Compare(a.Instances, b.Instances), cmp.Compare(a.Batch, b.Batch), cmp.Compare(a.Threads, b.Threads))
 	})
+	if i := slices.IndexFunc(ties, func(m Measured) bool { return m.Present }); i >= 0 {
+		chosen = ties[i]
+	}
 	return Choice{chosen, why(chosen, best, len(ties), lone, all, goal)}, nil
 }
 
@@ -112,11 +116,15 @@ func why(chosen, best Measured, ties int, lone shortest, all []Measured, goal Go
 	}
 	keep := strings.Join(kept, " and ")
 	text := fmt.Sprintf("%v: %.0f rows/s, the ", chosen.Setting, chosen.Rows)
+	which := "smallest"
+	if chosen.Present {
+		which = "present one"
+	}
 	switch tie := ties > 1 && chosen.Setting != best.Setting; {
 	case tie && keep != "":
-		text += fmt.Sprintf("smallest of the %d that keep %s and are within %.0f %% of the most, %.0f rows/s", ties, keep, 100*noise, best.Rows)
+		text += fmt.Sprintf("%s of the %d that keep %s and are within %.0f %% of the most, %.0f rows/s", which, ties, keep, 100*noise, best.Rows)
 	case tie:
-		text += fmt.Sprintf("smallest of the %d within %.0f %% of the most, %.0f rows/s", ties, 100*noise, best.Rows)
+		text += fmt.Sprintf("%s of the %d within %.0f %% of the most, %.0f rows/s", which, ties, 100*noise, best.Rows)
 	case keep != "":
 		text += "most of those that keep " + keep
 	default:

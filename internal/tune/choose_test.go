@@ -69,6 +69,18 @@ func TestTheChoice(t *testing.T) {
 			middle,
 			"1 instance, 2 threads, batches of up to 16: 960 rows/s, the smallest of the 2 that keep a p99 of at most 4ms and are within 5 % of the most, 1000 rows/s",
 		},
+		{
+			"of equals, the present one",
+			[]Measured{seen(large, 960, 9*ms), with(seen(middle, 1000, 4*ms), present), seen(small, 970, 2*ms)},
+			fast, middle,
+			"1 instance, 2 threads, batches of up to 16: 1000 rows/s, the most; it is so now",
+		},
+		{
+			"of equals, the present one, though another has more",
+			[]Measured{with(seen(large, 960, 9*ms), present), seen(middle, 1000, 4*ms), seen(small, 970, 2*ms)},
+			fast, large,
+			"2 instances, 1 thread, batches of up to 16: 960 rows/s, the present one of the 3 within 5 % of the most, 1000 rows/s; it is so now",
+		},
 		{"then the smaller batch", []Measured{seen(middle, 1000, 9*ms), seen(large, 960, 4*ms), seen(small, 950, 2*ms)}, fast, small, ""},
 		{"then the fewer threads", []Measured{seen(Setting{1, 4, 4}, 1000, 9*ms), seen(small, 960, 4*ms)}, fast, small, ""},
 		{"fewer instances count before smaller batches", []Measured{seen(Setting{2, 1, 1}, 1000, 9*ms), seen(middle, 1000, 4*ms)}, fast, middle, ""},
