@@ -123,9 +123,9 @@ var (
 	typeBytes = []string{"application/octet-stream"}
 )
 
-// serverBuffer is the size up to which net/http keeps an answer until it is whole,
-// so that it knows its length by itself, and whoever is to read it cannot hold it up
-// for longer than the server's own limit.
+// serverBuffer is the size up to which the server, be it http1's or net/http's, keeps an
+// answer until it is whole, so that it knows its length by itself, and whoever is to read
+// it cannot hold it up for longer than the server's own limit.
 const serverBuffer = 2048
 
 // expectReader gives the reader of an answer the time that the sender of a body gets,

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"galatea/infer"
+	"galatea/internal/http1"
 	"galatea/repository"
 	"galatea/tensor"
 )
@@ -62,7 +63,7 @@ func bubble(t *testing.T, h infer.HandlerFunc, f func(t *testing.T, g *Gateway, 
 	synctest.Test(t, func(t *testing.T) {
 		g := New(Options{Handler: h, Models: anyModel{}, Control: anyModel{}})
 		l := &pipes{conns: make(chan net.Conn), closed: make(chan struct{})}
-		server := &http.Server{Handler: g, ReadHeaderTimeout: time.Hour, WriteTimeout: time.Hour}
+		server := http1.New(t.Context(), &http.Server{Handler: g, ReadHeaderTimeout: time.Hour, WriteTimeout: time.Hour})
 		served := make(chan error, 1)
 		go func() { served <- server.Serve(l) }()
 		client, conn := net.Pipe()
@@ -221,6 +222,7 @@ func TestACallerWhoLeavesEndsTheRequest(t *testing.T) {
 		if err := conn.Close(); err != nil {
 			t.Fatal(err)
 		}
+		time.Sleep(time.Second / 10) // the front looks now and then
 		synctest.Wait()
 		if left.Load() != 1 || g.InflightBytes() != 0 {
 			t.Errorf("%d have left, %d bytes are held", left.Load(), g.InflightBytes())

@@ -19,6 +19,7 @@ import (
 	"galatea/backend"
 	"galatea/config"
 	"galatea/gateway"
+	"galatea/internal/http1"
 	"galatea/internal/telemetry"
 	"galatea/repository"
 	"galatea/repository/dir"
@@ -77,7 +78,7 @@ type App struct {
 	leaving  atomic.Bool
 
 	http, metrics net.Listener
-	servers       []*http.Server
+	servers       []*http1.Server
 	failed        chan error
 	wg            sync.WaitGroup
 	stop          context.CancelFunc // ends the background work, after the front
@@ -241,9 +242,9 @@ func (a *App) run(ctx context.Context) {
 	a.wg.Go(func() { a.control.Run(background) })
 	a.wg.Go(func() { a.director.Run(background) })
 	a.wg.Go(func() { watchdog(background, a.router, a.o.Log) })
-	a.serve(a.http, a.gateway)
+	a.serve(background, a.http, a.gateway)
 	if a.metrics != nil {
-		a.serve(a.metrics, a.metricsHandler())
+		a.serve(background, a.metrics, a.metricsHandler())
 	}
 	if a.o.StateDir == "" {
 		a.o.Log.Info("no --state-dir: what is decided while the server runs (labels, rollbacks, rollouts) is forgotten when it ends")
@@ -252,14 +253,15 @@ func (a *App) run(ctx context.Context) {
 }
 
 // serve answers on a listener. Errors of single connections are for debugging only.
-func (a *App) serve(l net.Listener, h http.Handler) {
+func (a *App) serve(ctx context.Context, l net.Listener, h http.Handler) {
 	s := &http.Server{
 		Handler: h, ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, WriteTimeout: answerTimeout, MaxHeaderBytes: maxHeader,
 		ErrorLog: slog.NewLogLogger(a.o.Log.Handler(), slog.LevelDebug),
 	}
-	a.servers = append(a.servers, s)
+	front := http1.New(ctx, s)
+	a.servers = append(a.servers, front)
 	a.wg.Go(func() {
-		if err := s.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+		if err := front.Serve(l); !errors.Is(err, http.ErrServerClosed) {
 			a.fail(fmt.Errorf("serve on %v: %w", l.Addr(), err))
 		}
 	})

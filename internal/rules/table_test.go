@@ -6,6 +6,7 @@ package rules
 var levels = map[string]int{
 	"tensor":            0,
 	"internal/client":   0,
+	"internal/http1":    0,
 	"internal/manifest": 0,
 	"internal/mem":      0,
 
@@ -85,7 +86,7 @@ var fences = []fence{
 	{"golang.org/x/tools/txtar", []string{"internal/servetest"}, []string{"*"}, "for tests"},
 
 	{"log/slog", []string{"backend/onnx", "cmd/galatea", "gateway", "internal/app", "internal/benchpeers", "internal/benchserve", "internal/servetest", "repository", "repository/dir", "rollout", "scheduler"}, []string{"*"}, "the lower packages return errors"},
-	{"net/http", []string{"gateway", "internal/app", "internal/benchpeers", "internal/benchsched", "internal/benchserve", "internal/client", "internal/demorollout", "internal/loadclient", "internal/process", "internal/servetest", "internal/telemetry", "internal/workload"}, []string{"*"}, "below the gateway nothing knows about HTTP"},
+	{"net/http", []string{"gateway", "internal/app", "internal/benchpeers", "internal/benchsched", "internal/benchserve", "internal/client", "internal/demorollout", "internal/http1", "internal/loadclient", "internal/process", "internal/servetest", "internal/telemetry", "internal/workload"}, []string{"*"}, "below the gateway nothing knows about HTTP"},
 	{"net/http/pprof", []string{"internal/app"}, nil, "profiles are served when they are asked for; the import has side effects"},
 	{"os/exec", []string{"internal/benchpeers", "internal/benchserve", "internal/process", "internal/servetest"}, []string{"*"}, "the server starts no programs"},
 	{"os/signal", []string{"cmd/galatea", "internal/benchpeers", "internal/benchsched", "internal/benchserve", "internal/demorollout"}, nil, "signals end in cmd"},

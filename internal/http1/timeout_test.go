@@ -1,0 +1,111 @@
+package http1
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// bubble serves one connection in virtual time.
+func bubble(t *testing.T, h http.HandlerFunc, f func(t *testing.T, conn net.Conn)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		server := New(t.Context(), quiet(h))
+		l := newRest(&net.UnixAddr{Name: "pipe"})
+		served := make(chan error, 1)
+		go func() { served <- server.Serve(l) }()
+		client, conn := net.Pipe()
+		defer func() {
+			_ = client.Close()
+			if err := server.Shutdown(context.WithoutCancel(t.Context())); err != nil {
+				t.Error(err)
+			}
+			if err := <-served; !errors.Is(err, http.ErrServerClosed) {
+				t.Error(err)
+			}
+		}()
+		l.give(conn)
+		f(t, client)
+	})
+}
+
+// untilClosed says how long the server keeps the connection, from began on.
+func untilClosed(conn net.Conn, began time.Time) (time.Duration, string) {
+	all, err := io.ReadAll(conn)
+	if err != nil {
+		return 0, err.Error()
+	}
+	return time.Since(began), string(all)
+}
+
+func TestAConnectionOnWhichNothingComesIsClosed(t *testing.T) {
+	for name, tt := range map[string]struct {
+		said         string
+		least, most  time.Duration
+		answerHolds  string
+		afterSilence time.Duration
+	}{
+		"nothing":                {"", time.Minute, time.Minute, "", 0},
+		"half a head":            {"GET / HTTP/1.1\r\n", 10 * time.Second, 10 * time.Second, "", 0},
+		"half a head, late":      {"GET / HTTP/1.1\r\n", 9 * time.Second, 10 * time.Second, "", 50 * time.Second},
+		"a request":              {"GET /ignore HTTP/1.1\r\nHost: x\r\n\r\n", time.Minute, time.Minute, "not read", 0},
+		"a request, late":        {"GET /ignore HTTP/1.1\r\nHost: x\r\n\r\n", time.Minute, time.Minute, "not read", 50 * time.Second},
+		"a request, soon":        {"GET /ignore HTTP/1.1\r\nHost: x\r\n\r\n", 57 * time.Second, time.Minute, "not read", 2 * time.Second},
+		"two, the second a half": {"GET /ignore HTTP/1.1\r\nHost: x\r\n\r\nGET /", 9 * time.Second, 10 * time.Second, "not read", time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, odd, func(t *testing.T, conn net.Conn) {
+				time.Sleep(tt.afterSilence)
+				began := time.Now()
+				go func() { fmt.Fprint(conn, tt.said) }()
+				after, text := untilClosed(conn, began)
+				if after < tt.least || after > tt.most || !strings.Contains(text, tt.answerHolds) {
+					t.Errorf("closed after %v, want %v to %v: %q", after, tt.least, tt.most, text)
+				}
+			})
+		})
+	}
+}
+
+func TestAReaderWhoStallsIsGivenUp(t *testing.T) {
+	began := time.Now()
+	bubble(t, odd, func(t *testing.T, conn net.Conn) {
+		began = time.Now()
+		fmt.Fprint(conn, "GET /large HTTP/1.1\r\nHost: x\r\n\r\n")
+		time.Sleep(2 * time.Minute)
+		synctest.Wait()
+		if _, err := io.ReadAll(conn); err != nil {
+			t.Error(err)
+		}
+		if after := time.Since(began); after > 3*time.Minute {
+			t.Errorf("given up after %v", after)
+		}
+	})
+}
+
+func TestTheHandlersDeadlineForABodyHolds(t *testing.T) {
+	var failed error
+	h := func(w http.ResponseWriter, r *http.Request) {
+		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(3 * time.Second))
+		_, failed = io.ReadAll(r.Body)
+	}
+	bubble(t, h, func(t *testing.T, conn net.Conn) {
+		began := time.Now()
+		fmt.Fprint(conn, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nhalf")
+		after, text := untilClosed(conn, began)
+		if after != 3*time.Second || !strings.Contains(text, "200 OK") || !strings.Contains(text, "Connection: close") {
+			t.Errorf("after %v: %q", after, text)
+		}
+		var timeout net.Error
+		if !errors.As(failed, &timeout) || !timeout.Timeout() {
+			t.Errorf("the handler saw %v", failed)
+		}
+	})
+}
