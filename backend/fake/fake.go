@@ -24,6 +24,9 @@ type Backend struct {
 	Fault func(run int, b *backend.Batch) error
 	// Rows is how many rows a run returns for the rows it got; nil: as many.
 	Rows func(rows int) int
+	// Factor is by how much more than twice the input a run of the given rows is, as
+	// another kernel for another size rounds otherwise; nil: 1.
+	Factor func(rows int) float64
 	// LoadError is called before each load, and InstanceError before each new instance.
 	LoadError     func(a backend.Artifact) error
 	InstanceError func(d backend.Device) error
@@ -147,9 +150,13 @@ func (in *instance) Run(ctx context.Context, b *backend.Batch) error {
 func (in *instance) output(spec tensor.Spec, x tensor.Tensor, rows int) tensor.Tensor {
 	y := tensor.Tensor{Name: spec.Name, DType: x.DType, Shape: slices.Clone(x.Shape), Data: slices.Clone(x.Data)}
 	if x.DType == tensor.FP32 {
+		by := 2.0
+		if factor := in.model.backend.Factor; factor != nil {
+			by *= factor(rows)
+		}
 		for i := 0; i+4 <= len(y.Data); i += 4 {
 			v := math.Float32frombits(binary.LittleEndian.Uint32(y.Data[i:]))
-			binary.LittleEndian.PutUint32(y.Data[i:], math.Float32bits(2*v))
+			binary.LittleEndian.PutUint32(y.Data[i:], math.Float32bits(float32(by*float64(v))))
 		}
 	}
 	if wrong := in.model.backend.Rows; wrong != nil && len(y.Shape) > 0 {

@@ -239,6 +239,31 @@ func TestOnlyIndependentRowsAreBatched(t *testing.T) {
 	}
 }
 
+func TestARowThatAnotherKernelRoundsOtherwiseIsIndependent(t *testing.T) {
+	for name, tt := range map[string]struct {
+		factor func(rows int) float64
+		batch  bool
+	}{
+		"as on a GPU":                {func(rows int) float64 { return 1 + 0.002*float64(rows) }, true},
+		"a mean over the batch":      {func(rows int) float64 { return 1 / float64(rows) }, false},
+		"a tenth more for each":      {func(rows int) float64 { return 1 + 0.1*float64(rows) }, false},
+		"rounding that is the usual": {func(rows int) float64 { return 1 + 1e-6*float64(rows) }, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, err := loaderOf(&fake.Backend{Factor: tt.factor}).Load(t.Context(), version(t, onnxtest.Scale(2), ""), func(repository.State) {})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if info := s.Info(); info.Config.Batching() != tt.batch {
+				t.Errorf("batching: %v, %q", info.Config.Batching(), info.Note)
+			}
+			if err := s.Close(t.Context()); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
 func TestFilesThatInsistAreBatchedUnasked(t *testing.T) {
 	b := &fake.Backend{Rows: func(int) int { return 1 }} // as if all rows were added up
 	s, err := loaderOf(b).Load(t.Context(), version(t, onnxtest.Scale(2), "max_batch_size: 4"), func(repository.State) {})
