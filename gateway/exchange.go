@@ -29,7 +29,6 @@ type exchange struct {
 
 	req    infer.Request
 	wanted wanted
-	length [1]string // of the answer's JSON part, as a header has it
 }
 
 var _ infer.Memory = (*exchange)(nil)

@@ -147,6 +147,24 @@ func checkEcho(t *testing.T, g *Gateway, w *httptest.ResponseRecorder) {
 	}
 }
 
+// The server may send an answer's headers when the handler has returned, and another
+// request is under way.
+func TestTheHeadersOfAnAnswerAreItsOwn(t *testing.T) {
+	g := fuzzed()
+	ask := func(id string) *httptest.ResponseRecorder {
+		head := fmt.Sprintf(`{"id":%q,"inputs":[{"name":"x","shape":[1],"datatype":"INT8","parameters":{"binary_data_size":1}}],"parameters":{"binary_data_output":true}}`, id)
+		return post(t, g, []byte(head+"1"), len(head), 0)
+	}
+	for range 100 { // what is kept for the next request may be dropped in between
+		first := ask("a")
+		want := strconv.Itoa(first.Body.Len() - 1)
+		ask("longer")
+		if got := first.Header().Get(headerLength); got != want {
+			t.Fatalf("after another request %s is %s, want %s", headerLength, got, want)
+		}
+	}
+}
+
 // fuzzInput is the largest body of these tests.
 const fuzzInput = 1 << 20
 

@@ -88,8 +88,7 @@ func (x *exchange) send(c *gin.Context, resp *infer.Response, id string) error {
 	h["Content-Type"] = typeJSON
 	if binary > 0 {
 		h["Content-Type"] = typeBytes
-		x.length[0] = strconv.Itoa(len(head))
-		h[headerLength] = x.length[:]
+		h[headerLength] = []string{strconv.Itoa(len(head))} // x may serve another request when the server sends it
 	}
 	encoding := ""
 	if total >= compressMin {

@@ -5,8 +5,9 @@
 // a path, HTTP/1.1, a Host, and a body of a given length or none; almost all requests for
 // inferences are. They are read, and answered by the handler, in one goroutine with two
 // calls of the system and few allocations. A connection that sends anything else (HTTP/1.0,
-// HTTP/2, chunks, Expect, Upgrade, a head of more than 8 KiB, an error) is handed over to
-// an ordinary [http.Server], with all that was read and not yet answered, and stays there.
+// HTTP/2, chunks, Expect, Upgrade, a head of more than 8 KiB or 64 headers, an error) is
+// handed over to an ordinary [http.Server], with all that was read and not yet answered,
+// and stays there.
 // So there is one reading of what is odd or wrong, net/http's, and what is accepted here
 // means the same there: the fuzz test compares them.
 //
@@ -16,10 +17,12 @@
 // a head that are those of the last one, as from a client that sends many alike, are not
 // read again.
 //
-// What differs for handlers: Request.Header and its values, and ResponseWriter.Header,
-// must not be used after ServeHTTP has returned, nor may the values be changed in place; a
-// connection can not be hijacked; informational answers (1xx) are not sent; headers that
-// are changed between WriteHeader and the first flush still count.
+// What differs for handlers: Request.Header and its values, Request.Body, and
+// ResponseWriter.Header must not be used after ServeHTTP has returned, nor may the values
+// be changed in place; the values of ResponseWriter.Header are read after that, so their
+// memory must not be used again; a connection can not be hijacked; informational answers
+// (1xx) are not sent; headers that are changed between WriteHeader and the first flush
+// still count; SetReadDeadline counts from the next Read on, and ends none under way.
 //
 // Each connection has one goroutine, which ends with it; [Server.Shutdown] and
 // [Server.Close] end them all. A Server's methods are safe for concurrent use.

@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"net/textproto"
 	"net/url"
-	"slices"
 	"strings"
 )
 
@@ -27,6 +26,10 @@ type line struct {
 	name  string   // canonical
 	value []string // one
 }
+
+// mostLines is how many headers a head of the plain part has at most. What is kept of them
+// with each connection takes many times their bytes.
+const mostLines = 64
 
 // headEnd ends a head.
 var headEnd = []byte("\r\n\r\n")
@@ -51,6 +54,8 @@ func (h *head) read(text []byte) bool {
 		var l line
 		l.text, rest, _ = bytes.Cut(rest, crlf)
 		switch {
+		case i == mostLines:
+			return false
 		case i < len(known) && bytes.Equal(l.text, known[i].text):
 			l.name, l.value = known[i].name, known[i].value
 		case !l.read():
@@ -190,7 +195,7 @@ func (h *head) fill(to http.Header) {
 			continue
 		}
 		if have := to[l.name]; have != nil {
-			to[l.name] = append(slices.Clip(have), l.value...)
+			to[l.name] = append(have, l.value...) // which copies the first line's value
 			continue
 		}
 		to[l.name] = l.value[:1:1]

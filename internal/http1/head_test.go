@@ -3,6 +3,7 @@ package http1
 import (
 	"bufio"
 	"bytes"
+	"fmt"
 	"maps"
 	"net/http"
 	"slices"
@@ -118,4 +119,41 @@ func TestTheLinesOfTheLastHeadAreNotReadAgain(t *testing.T) {
 		t.Errorf("two heads that differ in a line: %v allocations", n)
 	}
 	sameAsReadRequest(t, &h, head1)
+}
+
+func TestManyLinesAreNotKept(t *testing.T) {
+	many := func(lines int) []byte {
+		var b strings.Builder
+		b.WriteString("GET / HTTP/1.1\r\nHost: x\r\n")
+		for i := range lines - 1 {
+			fmt.Fprintf(&b, "%x:\r\n", i)
+		}
+		return []byte(b.String() + "\r\n")
+	}
+	var h head
+	if text := many(mostLines); !h.read(text) {
+		t.Error("as many as may be are refused")
+	} else {
+		sameAsReadRequest(t, &h, text)
+	}
+	if h.read(many(mostLines + 1)) {
+		t.Error("one more is accepted")
+	}
+}
+
+func TestLinesOfOneNameAreCollectedAtOnce(t *testing.T) {
+	text := []byte("GET / HTTP/1.1\r\nHost: x\r\n" + strings.Repeat("a:\r\n", mostLines-1) + "\r\n")
+	var h head
+	if !h.read(text) {
+		t.Fatal("not read")
+	}
+	header := http.Header{}
+	fill := func() {
+		clear(header)
+		h.fill(header)
+	}
+	if n := testing.AllocsPerRun(100, fill); n > 8 { // as it doubles
+		t.Errorf("%v allocations", n)
+	}
+	sameAsReadRequest(t, &h, text)
 }

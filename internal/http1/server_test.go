@@ -165,6 +165,7 @@ var conversations = map[string]string{
 	"both lengths":             "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
 	"an expectation":           "POST /echo HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\nok",
 	"a head of 20 KiB":         "GET /echo HTTP/1.1\r\nHost: x\r\nA: " + strings.Repeat("a", 20<<10) + "\r\n\r\n",
+	"a head of 100 lines":      "GET /headers HTTP/1.1\r\nHost: x\r\n" + strings.Repeat("A: b\r\n", 100) + "\r\n",
 	"a body of 100 KB":         "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n" + strings.Repeat("b", 100_000),
 	"a body that nobody reads": "POST /ignore HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n0123456789",
 	"an answer without a body": "GET /none HTTP/1.1\r\nHost: x\r\n\r\n",
