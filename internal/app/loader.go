@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -123,11 +124,8 @@ func artifact(name string, d repository.Desired, file *onnxfile.File, r *config.
 	if s.ArenaShrinkage != "" {
 		a.Options.RunEntries = map[string]string{"memory.enable_memory_arena_shrinkage": s.ArenaShrinkage}
 	}
-	for _, p := range s.GPUAccelerators {
-		a.Options.Providers = append(a.Options.Providers, backend.Provider{Name: string(p.Name), Options: p.Parameters})
-	}
-	if len(a.Options.Providers) > 0 {
-		a.Options.Providers = append(a.Options.Providers, backend.Provider{Name: "cuda"})
+	if slices.ContainsFunc(a.Devices, func(d backend.Device) bool { return d.Kind == backend.GPU }) {
+		a.Options.Providers = providersOf(r)
 	}
 	return a
 }

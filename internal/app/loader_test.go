@@ -146,6 +146,7 @@ func TestHowAModelIsOpened(t *testing.T) {
 	gpu := func(i, threads int) backend.Device {
 		return backend.Device{Kind: backend.GPU, Index: i, Threads: threads}
 	}
+	onCUDA := backend.Options{Providers: []backend.Provider{{Name: "cuda", Options: map[string]string{"cudnn_conv_algo_search": "HEURISTIC"}}}}
 	for _, tt := range []struct {
 		name    string
 		config  string
@@ -160,12 +161,22 @@ func TestHowAModelIsOpened(t *testing.T) {
 			[]backend.Device{cpu(7)},
 			backend.Options{InterOpThreads: 3, Parallel: true, NoArena: true, NoMemPattern: true, GraphLevel: 1},
 		},
-		{"GPUs that are named, each with all its instances", "instance_group: [{count: 2, kind: KIND_GPU, gpus: [0, 3]}]", []backend.Device{gpu(0, max(1, procs-3)), gpu(3, max(1, procs-3)), gpu(0, max(1, procs-3)), gpu(3, max(1, procs-3))}, backend.Options{}},
-		{"a GPU that is not named is the first", "instance_group: [{kind: KIND_GPU}]", []backend.Device{gpu(0, procs)}, backend.Options{}},
+		{"GPUs that are named, each with all its instances", "instance_group: [{count: 2, kind: KIND_GPU, gpus: [0, 3]}]", []backend.Device{gpu(0, max(1, procs-3)), gpu(3, max(1, procs-3)), gpu(0, max(1, procs-3)), gpu(3, max(1, procs-3))}, onCUDA},
+		{"a GPU that is not named is the first", "instance_group: [{kind: KIND_GPU}]", []backend.Device{gpu(0, procs)}, onCUDA},
 		{
-			"an accelerator has CUDA behind it", "instance_group: [{kind: KIND_GPU}]\noptimization: {execution_accelerators: {gpu_execution_accelerator: [{name: tensorrt, parameters: {precision_mode: FP16}}]}}",
+			"an accelerator has CUDA behind it", "instance_group: [{kind: KIND_GPU}]\noptimization: {execution_accelerators: {gpu_execution_accelerator: [{name: tensorrt, parameters: {precision_mode: FP16, max_workspace_size_bytes: 1000, trt_builder_optimization_level: 2}}]}}",
 			[]backend.Device{gpu(0, procs)},
-			backend.Options{Providers: []backend.Provider{{Name: "tensorrt"}, {Name: "cuda"}}},
+			backend.Options{Providers: []backend.Provider{{Name: "tensorrt", Options: map[string]string{"trt_fp16_enable": "1", "trt_max_workspace_size": "1000", "trt_builder_optimization_level": "2"}}, onCUDA.Providers[0]}},
+		},
+		{
+			"CUDA as the file wants it", "instance_group: [{kind: KIND_GPU}]\noptimization: {execution_accelerators: {gpu_execution_accelerator: [{name: cuda, parameters: {cudnn_conv_algo_search: DEFAULT}}]}}",
+			[]backend.Device{gpu(0, procs)},
+			backend.Options{Providers: []backend.Provider{{Name: "cuda", Options: map[string]string{"cudnn_conv_algo_search": "DEFAULT"}}}},
+		},
+		{
+			"without batches every algorithm is tried, as is the runtime's default", "instance_group: [{kind: KIND_GPU}]\nmax_batch_size: 0",
+			[]backend.Device{gpu(0, procs)},
+			backend.Options{Providers: []backend.Provider{{Name: "cuda"}}},
 		},
 		{
 			"groups on processors of their own", "instance_group: [{count: 2, host_policy: left}, {kind: KIND_CPU, host_policy: right}, {}]",
@@ -187,7 +198,7 @@ func TestHowAModelIsOpened(t *testing.T) {
 			o, want := got.Options, tt.options
 			if o.InterOpThreads != want.InterOpThreads || o.Parallel != want.Parallel || o.NoArena != want.NoArena ||
 				o.NoMemPattern != want.NoMemPattern || o.GraphLevel != want.GraphLevel || !maps.Equal(o.RunEntries, want.RunEntries) ||
-				!slices.EqualFunc(o.Providers, want.Providers, func(a, b backend.Provider) bool { return a.Name == b.Name }) {
+				!slices.EqualFunc(o.Providers, want.Providers, func(a, b backend.Provider) bool { return a.Name == b.Name && maps.Equal(a.Options, b.Options) }) {
 				t.Errorf("the options are %+v, want %+v", o, want)
 			}
 		})
