@@ -63,7 +63,8 @@ func newWarmer(d repository.Desired, r *config.Resolved) (*warmer, error) {
 }
 
 // batchSizes lists the sizes that the queue will mostly use: one row, the powers of two,
-// those that are preferred, and the largest.
+// those that are preferred, and the largest. After the first they fall: memory that the
+// runtime took for a large batch serves the smaller ones.
 func batchSizes(r *config.Resolved) []int {
 	most := r.MaxBatchSize
 	if most == 0 {
@@ -74,7 +75,9 @@ func batchSizes(r *config.Resolved) []int {
 		sizes = append(sizes, n)
 	}
 	slices.Sort(sizes)
-	return slices.Compact(sizes)
+	sizes = slices.Compact(sizes)
+	slices.Reverse(sizes[1:])
+	return sizes
 }
 
 // warmOf makes the tensors of a warm-up request.
