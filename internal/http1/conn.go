@@ -82,7 +82,11 @@ func (c *conn) readHead() (int, error) {
 	if c.r == c.w {
 		c.r, c.w = 0, 0
 	}
-	if c.w == 0 {
+	first := c.place.Load() == fresh // its time counts from the connection's beginning
+	switch {
+	case first:
+		c.await(c.server.http.ReadHeaderTimeout)
+	case c.w == 0:
 		c.await(c.server.http.IdleTimeout)
 	}
 	looked := c.r
@@ -107,7 +111,7 @@ func (c *conn) readHead() (int, error) {
 			looked -= c.r
 			c.w, c.r = copy(c.buf, have), 0
 		}
-		if began {
+		if began && !first {
 			c.await(c.server.http.ReadHeaderTimeout)
 		}
 		n, err := c.read(c.buf[c.w:])

@@ -46,25 +46,34 @@ func untilClosed(conn net.Conn, began time.Time) (time.Duration, string) {
 }
 
 func TestAConnectionOnWhichNothingComesIsClosed(t *testing.T) {
+	const request = "GET /ignore HTTP/1.1\r\nHost: x\r\n\r\n"
 	for name, tt := range map[string]struct {
-		said         string
-		least, most  time.Duration
-		answerHolds  string
-		afterSilence time.Duration
+		silence     time.Duration // before what is said
+		said        string
+		pause       time.Duration // before what is said then
+		then        string
+		least, most time.Duration // from the beginning on
+		answerHolds string
 	}{
-		"nothing":                {"", time.Minute, time.Minute, "", 0},
-		"half a head":            {"GET / HTTP/1.1\r\n", 10 * time.Second, 10 * time.Second, "", 0},
-		"half a head, late":      {"GET / HTTP/1.1\r\n", 9 * time.Second, 10 * time.Second, "", 50 * time.Second},
-		"a request":              {"GET /ignore HTTP/1.1\r\nHost: x\r\n\r\n", time.Minute, time.Minute, "not read", 0},
-		"a request, late":        {"GET /ignore HTTP/1.1\r\nHost: x\r\n\r\n", time.Minute, time.Minute, "not read", 50 * time.Second},
-		"a request, soon":        {"GET /ignore HTTP/1.1\r\nHost: x\r\n\r\n", 57 * time.Second, time.Minute, "not read", 2 * time.Second},
-		"two, the second a half": {"GET /ignore HTTP/1.1\r\nHost: x\r\n\r\nGET /", 9 * time.Second, 10 * time.Second, "not read", time.Second},
+		"nothing":                {least: 10 * time.Second, most: 10 * time.Second},
+		"half a head":            {said: "GET / HTTP/1.1\r\n", least: 10 * time.Second, most: 10 * time.Second},
+		"half a head, late":      {silence: 7 * time.Second, said: "GET / HTTP/1.1\r\n", least: 10 * time.Second, most: 10 * time.Second},
+		"a request":              {said: request, least: time.Minute, most: time.Minute, answerHolds: "not read"},
+		"a request, late":        {silence: 9 * time.Second, said: request, least: 69 * time.Second, most: 69 * time.Second, answerHolds: "not read"},
+		"another, soon":          {said: request, pause: 2 * time.Second, then: request, least: time.Minute, most: 62 * time.Second, answerHolds: "not read"},
+		"another, late":          {said: request, pause: 50 * time.Second, then: request, least: 110 * time.Second, most: 110 * time.Second, answerHolds: "not read"},
+		"half of another, late":  {said: request, pause: 50 * time.Second, then: "GET /", least: time.Minute, most: time.Minute, answerHolds: "not read"},
+		"two, the second a half": {silence: time.Second, said: request + "GET /", least: 10 * time.Second, most: 11 * time.Second, answerHolds: "not read"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, odd, func(t *testing.T, conn net.Conn) {
-				time.Sleep(tt.afterSilence)
 				began := time.Now()
-				go func() { fmt.Fprint(conn, tt.said) }()
+				go func() {
+					time.Sleep(tt.silence)
+					fmt.Fprint(conn, tt.said)
+					time.Sleep(tt.pause)
+					fmt.Fprint(conn, tt.then)
+				}()
 				after, text := untilClosed(conn, began)
 				if after < tt.least || after > tt.most || !strings.Contains(text, tt.answerHolds) {
 					t.Errorf("closed after %v, want %v to %v: %q", after, tt.least, tt.most, text)
