@@ -126,7 +126,15 @@ func (c *conn) readHead() (int, error) {
 // before.
 func (c *conn) begin() bool {
 	place := c.place.Load()
-	return place != ended && c.place.CompareAndSwap(place, active)
+	if place == ended || !c.place.CompareAndSwap(place, active) {
+		return false
+	}
+	if place == fresh && c.ending() { // the deadline for its coming may be set this moment
+		c.server.mu.Lock()
+		c.setRead(time.Time{})
+		c.server.mu.Unlock()
+	}
+	return true
 }
 
 // await sets until when something must come. A deadline of about that time, which may

@@ -16,8 +16,14 @@ import (
 // bubble serves one connection in virtual time.
 func bubble(t *testing.T, h http.HandlerFunc, f func(t *testing.T, conn net.Conn)) {
 	t.Helper()
+	bubbleOf(t, quiet(h), func(t *testing.T, _ *Server, conn net.Conn) { f(t, conn) })
+}
+
+// bubbleOf does so as s says.
+func bubbleOf(t *testing.T, s *http.Server, f func(t *testing.T, server *Server, conn net.Conn)) {
+	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		server := New(t.Context(), quiet(h))
+		server := New(t.Context(), s)
 		l := newRest(&net.UnixAddr{Name: "pipe"})
 		served := make(chan error, 1)
 		go func() { served <- server.Serve(l) }()
@@ -32,7 +38,7 @@ func bubble(t *testing.T, h http.HandlerFunc, f func(t *testing.T, conn net.Conn
 			}
 		}()
 		l.give(conn)
-		f(t, client)
+		f(t, server, client)
 	})
 }
 
@@ -115,6 +121,20 @@ func TestTheHandlersDeadlineForABodyHolds(t *testing.T) {
 		var timeout net.Error
 		if !errors.As(failed, &timeout) || !timeout.Timeout() {
 			t.Errorf("the handler saw %v", failed)
+		}
+	})
+}
+
+func TestTheFirstRequestMayTakeItsTimeWhenTheServerEnds(t *testing.T) {
+	bubbleOf(t, &http.Server{Handler: http.HandlerFunc(odd)}, func(t *testing.T, server *Server, conn net.Conn) {
+		synctest.Wait()
+		go func() { _ = server.Shutdown(context.WithoutCancel(t.Context())) }()
+		time.Sleep(firstRequest / 2)
+		fmt.Fprint(conn, "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nha")
+		time.Sleep(firstRequest)
+		go func() { fmt.Fprint(conn, "lf") }()
+		if all, err := io.ReadAll(conn); err != nil || !strings.HasSuffix(string(all), `"half" <nil>`) {
+			t.Errorf("%q, %v", all, err)
 		}
 	})
 }
