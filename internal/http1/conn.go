@@ -152,6 +152,23 @@ func (c *conn) await(limit time.Duration) {
 	c.readAt = c.readSet
 }
 
+// awaitReader sets until when an answer must be sent; an earlier handler may have set it
+// otherwise.
+func (c *conn) awaitReader() error {
+	limit := c.server.http.WriteTimeout
+	if limit <= 0 {
+		if c.writeSet.IsZero() {
+			return nil
+		}
+		return c.setWrite(time.Time{})
+	}
+	now := time.Now()
+	if left := c.writeSet.Sub(now); left > limit || left < limit-limit/16 {
+		return c.setWrite(now.Add(limit))
+	}
+	return nil
+}
+
 // read reads from the connection, until readAt.
 func (c *conn) read(p []byte) (int, error) {
 	if !c.readAt.Equal(c.readSet) {
@@ -176,13 +193,8 @@ func (c *conn) setWrite(t time.Time) error {
 // exchange answers the request whose head was read. It reports whether the connection
 // may go on.
 func (c *conn) exchange() bool {
-	if limit := c.server.http.WriteTimeout; limit > 0 {
-		now := time.Now()
-		if left := c.writeSet.Sub(now); left > limit || left < limit-limit/16 {
-			if c.setWrite(now.Add(limit)) != nil {
-				return false
-			}
-		}
+	if c.awaitReader() != nil {
+		return false
 	}
 	c.readAt = time.Time{}
 	clear(c.asked)

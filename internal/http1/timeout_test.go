@@ -1,6 +1,7 @@
 package http1
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -137,4 +138,27 @@ func TestTheFirstRequestMayTakeItsTimeWhenTheServerEnds(t *testing.T) {
 			t.Errorf("%q, %v", all, err)
 		}
 	})
+}
+
+func TestAHandlersDeadlineForItsAnswerIsItsOwn(t *testing.T) {
+	h := func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/hurry" {
+			_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(time.Second))
+		}
+		fmt.Fprint(w, r.URL.Path)
+	}
+	for _, limit := range []time.Duration{0, time.Minute} {
+		bubbleOf(t, &http.Server{Handler: http.HandlerFunc(h), WriteTimeout: limit}, func(t *testing.T, _ *Server, conn net.Conn) {
+			answers := bufio.NewReader(conn)
+			for _, path := range []string{"/hurry", "/next"} {
+				fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: x\r\n\r\n", path)
+				resp, err := http.ReadResponse(answers, nil)
+				if err != nil {
+					t.Fatalf("limit %v, %s: %v", limit, path, err)
+				}
+				_ = resp.Body.Close() // reads it
+				time.Sleep(2 * time.Second)
+			}
+		})
+	}
 }
