@@ -213,7 +213,7 @@ func (c *conn) exchange() bool {
 	w.body = (*kept)[:0]
 	ctx, cancel := context.WithCancel(c.base)
 	defer cancel()
-	c.watch.begin(cancel, b.left == 0)
+	c.watch.begin(cancel, b.left <= int64(c.w-c.r))
 	completed := c.call(w, c.request(ctx, b))
 	return c.endWatch() && completed && c.conclude(w, b)
 }

@@ -249,7 +249,9 @@ func (s *slow) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.WriteString(w, "quick")
 		return
 	}
-	_, _ = io.Copy(io.Discard, r.Body)
+	if r.URL.Path != "/unread" {
+		_, _ = io.Copy(io.Discard, r.Body)
+	}
 	s.entered <- struct{}{}
 	select {
 	case <-s.release:
@@ -262,27 +264,36 @@ func (s *slow) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func TestACallerWhoLeavesEndsTheRequest(t *testing.T) {
 	h := newSlow()
 	address, _ := start(t, quiet(h), true)
-	conn := dial(t, address)
-	fmt.Fprint(conn, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc")
-	<-h.entered
-	if err := conn.Close(); err != nil {
-		t.Fatal(err)
+	for _, path := range []string{"/", "/unread"} {
+		conn := dial(t, address)
+		fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc", path)
+		<-h.entered
+		if err := conn.Close(); err != nil {
+			t.Fatal(err)
+		}
+		<-h.left
 	}
-	<-h.left
 }
 
 func TestWhatIsSentWhileARequestRunsIsNotLost(t *testing.T) {
 	h := newSlow()
 	address, server := start(t, quiet(h), true)
-	for name, wait := range map[string]time.Duration{"before anybody looks": 0, "after somebody has looked": 2 * noticeAfter} {
+	for name, tt := range map[string]struct {
+		path string
+		wait time.Duration
+	}{
+		"before anybody looks":            {"/", 0},
+		"after somebody has looked":       {"/", 2 * noticeAfter},
+		"behind a body that nobody reads": {"/unread", 2 * noticeAfter},
+	} {
 		t.Run(name, func(t *testing.T) {
 			h.release = make(chan struct{})
 			conn := dial(t, address)
-			fmt.Fprint(conn, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc")
+			fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc", tt.path)
 			<-h.entered
-			<-time.After(wait)
+			<-time.After(tt.wait)
 			fmt.Fprint(conn, "GET /quick HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
-			<-time.After(wait)
+			<-time.After(tt.wait)
 			close(h.release)
 			all, err := io.ReadAll(conn)
 			if err != nil || !strings.Contains(string(all), "done") || !strings.HasSuffix(string(all), "quick") {

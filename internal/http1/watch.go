@@ -34,8 +34,8 @@ func newWatch(c *conn) *watch {
 	return w
 }
 
-// begin watches over a request. Its body has been read already, or will be, and allow is
-// called then.
+// begin watches over a request. Its body is here already, read or not, or will be read, and
+// allow is called then.
 func (w *watch) begin(cancel context.CancelFunc, idle bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
