@@ -299,5 +299,18 @@ func (c *conn) handOver() {
 		_ = c.net.Close()
 		return
 	}
+	if c.head.method == http.MethodPost { // net/http, which would know it, forgives old clients
+		c.skipLineEnds()
+	}
 	c.server.rest.give(&begun{Conn: c.net, read: bytes.Clone(c.buf[c.r:c.w])})
+}
+
+// skipLineEnds skips what old clients send after a body: up to four bytes, as net/http does.
+func (c *conn) skipLineEnds() {
+	for range min(4, c.w-c.r) {
+		if b := c.buf[c.r]; b != '\r' && b != '\n' {
+			return
+		}
+		c.r++
+	}
 }

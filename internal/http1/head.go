@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/textproto"
 	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -35,7 +36,8 @@ const mostLines = 64
 var headEnd = []byte("\r\n\r\n")
 
 // read reads a whole head, with the empty line at its end. It reports false for one that
-// is not of the plain part, and the head is useless then.
+// is not of the plain part, and the head is useless then, but for its method: it is the
+// last head's, unless the text begins with another.
 func (h *head) read(text []byte) bool {
 	if len(h.lines) > 0 && bytes.Equal(text, h.text) {
 		return true
@@ -91,15 +93,11 @@ func (h *head) readFirst(text []byte) bool {
 	if len(target) == 0 || target[0] != '/' || string(protocol) != "HTTP/1.1" {
 		return false
 	}
-	h.method = ""
-	for _, m := range methods {
-		if string(method) == m {
-			h.method = m
-		}
-	}
-	if h.method == "" {
+	known := slices.IndexFunc(methods, func(m string) bool { return m == string(method) })
+	if known < 0 {
 		return false
 	}
+	h.method = methods[known]
 	h.target = string(target)
 	var err error
 	h.url, err = url.ParseRequestURI(h.target)
