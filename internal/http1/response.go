@@ -146,11 +146,11 @@ func (w *response) push(more []byte) {
 	defer givePiece(scratch)
 	out := (*scratch)[:0]
 	if !w.sent {
-		w.chunked = w.length < 0 && w.hasBody()
+		w.chunked = w.length < 0 && w.hasBody() && !w.head
 		out = w.appendHead(out, more)
 	}
 	size := len(w.body) + len(more)
-	framed := w.chunked && size > 0 && !w.head
+	framed := w.chunked && size > 0
 	if framed {
 		out = append(strconv.AppendInt(out, int64(size), 16), crlf...)
 	}
@@ -186,7 +186,7 @@ func (w *response) finish() bool {
 			w.length = w.written
 		}
 		out = w.appendKept(w.appendHead(out, nil))
-	case w.chunked && !w.head:
+	case w.chunked:
 		out = w.appendLastChunk(out)
 	default:
 		out = w.appendKept(out)

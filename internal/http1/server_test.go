@@ -177,6 +177,7 @@ var conversations = map[string]string{
 	"an answer of nothing":     "GET /empty HTTP/1.1\r\nHost: x\r\n\r\n",
 	"a head of an answer":      "HEAD /echo HTTP/1.1\r\nHost: x\r\n\r\n",
 	"a head of a large answer": "HEAD /large/measured HTTP/1.1\r\nHost: x\r\n\r\n",
+	"a head of pieces":         "HEAD /stream HTTP/1.1\r\nHost: x\r\n\r\n",
 	"a head of nothing":        "HEAD /empty HTTP/1.1\r\nHost: x\r\n\r\n",
 	"a large measured answer":  "GET /large/measured HTTP/1.1\r\nHost: x\r\n\r\n",
 	"an answer in pieces":      "GET /stream HTTP/1.1\r\nHost: x\r\n\r\n",
