@@ -14,13 +14,7 @@ import (
 	"time"
 )
 
-// bubble serves one connection in virtual time.
-func bubble(t *testing.T, h http.HandlerFunc, f func(t *testing.T, conn net.Conn)) {
-	t.Helper()
-	bubbleOf(t, quiet(h), func(t *testing.T, _ *Server, conn net.Conn) { f(t, conn) })
-}
-
-// bubbleOf does so as s says.
+// bubbleOf serves one connection in virtual time, as s says.
 func bubbleOf(t *testing.T, s *http.Server, f func(t *testing.T, server *Server, conn net.Conn)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -41,6 +35,12 @@ func bubbleOf(t *testing.T, s *http.Server, f func(t *testing.T, server *Server,
 		l.give(conn)
 		f(t, server, client)
 	})
+}
+
+// bubble does so with the timeouts of these tests.
+func bubble(t *testing.T, h http.HandlerFunc, f func(t *testing.T, conn net.Conn)) {
+	t.Helper()
+	bubbleOf(t, quiet(h), func(t *testing.T, _ *Server, conn net.Conn) { f(t, conn) })
 }
 
 // untilClosed says how long the server keeps the connection, from began on.
