@@ -326,8 +326,9 @@ func TestShutdownLosesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = resp.Body.Close()
+	untilItHas(t, server, 2)  // the other one has been handed over
 	fresh := dial(t, address) // its request is on its way
-	untilAccepted(t, server, 3)
+	untilItHas(t, server, 3)
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		if err := server.Shutdown(t.Context()); err != nil {
@@ -355,19 +356,19 @@ func TestShutdownLosesNothing(t *testing.T) {
 	}
 }
 
-// untilAccepted waits until the server has so many connections of its own.
-func untilAccepted(t *testing.T, s *Server, n int) {
+// untilItHas waits until the server has so many connections of its own.
+func untilItHas(t *testing.T, s *Server, n int) {
 	t.Helper()
 	for range 1000 {
 		s.mu.Lock()
 		have := len(s.conns)
 		s.mu.Unlock()
-		if have >= n {
+		if have == n {
 			return
 		}
 		<-time.After(time.Millisecond)
 	}
-	t.Fatal("the connections are not accepted")
+	t.Fatalf("the server does not come to %d connections", n)
 }
 
 func TestShutdownEndsWithItsContext(t *testing.T) {
