@@ -23,6 +23,7 @@ type settings struct {
 	threads     int           // of the client
 	python      string
 	binary      string
+	config      string
 	quiet       float64
 	again       time.Duration
 	json        string // file
@@ -59,6 +60,7 @@ func parse(args []string) (settings, error) {
 	f.DurationVar(&s.again, "again", time.Minute, "time that all measurements that are made again may take together")
 	f.StringVar(&s.python, "python", "python3", "Python that makes the environments")
 	f.StringVar(&s.binary, "galatea", "bin/galatea", "Galatea's binary")
+	f.StringVar(&s.config, "config", "", "config.yaml that Galatea serves the models with (default: none)")
 	f.StringVar(&s.json, "json", "", "file that everything is written to as JSON")
 	f.BoolVar(&s.logs, "logs", false, "print each server's log when it has ended")
 	if err := f.Parse(args); err != nil {

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strings"
 	"time"
 
 	"galatea/backend"
@@ -19,6 +20,7 @@ import (
 
 // bench is what all measurements share.
 type bench struct {
+	config  []byte // what Galatea serves the models with
 	s       settings
 	servers []server
 	missing map[string]string // environments that are not there: why
@@ -42,6 +44,11 @@ func run(ctx context.Context, s settings) (err error) {
 	if _, err := os.Stat(b.s.binary); err != nil {
 		return fmt.Errorf("-galatea: no binary, run make build: %w", err)
 	}
+	if s.config != "" {
+		if b.config, err = os.ReadFile(s.config); err != nil {
+			return fmt.Errorf("-config: %w", err)
+		}
+	}
 	if s.json != "" {
 		if err := os.MkdirAll(filepath.Dir(s.json), 0o755); err != nil {
 			return fmt.Errorf("-json: %w", err)
@@ -55,6 +62,9 @@ func run(ctx context.Context, s settings) (err error) {
 		return err
 	}
 	for _, v := range servers() {
+		if v.name == galatea && len(b.config) > 0 {
+			v.what = "Galatea with " + strings.Join(strings.Fields(string(b.config)), " ")
+		}
 		if v.environment == "" || slices.Contains(s.peers, v.name) {
 			b.servers = append(b.servers, v)
 		}
@@ -110,7 +120,7 @@ func (b *bench) model(ctx context.Context, name string) (modelReport, error) {
 	if len(l.connections) == 0 {
 		l.connections = map[string][]int{"mlp": {8, 64, 256}, "cnn": {4, 32}}[name]
 	}
-	if err := m.Write(l.repository, nil); err != nil {
+	if err := m.Write(l.repository, b.config); err != nil {
 		return modelReport{}, err
 	}
 	if l.right, err = answers(ctx, b.library, m, l.repository); err != nil {
