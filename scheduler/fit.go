@@ -44,6 +44,18 @@ func (f *fit) observe(rows int, took time.Duration) {
 	f.solve()
 }
 
+// observeAtLeast takes in a batch that was stopped after so long, since nobody was left to
+// wait for it. That says something only when it was expected to have ended by then. It is
+// believed at once: a queue that goes on sending batches of a size that nobody can wait
+// for learns nothing else.
+func (f *fit) observeAtLeast(rows int, took time.Duration) {
+	if f.known() && took.Seconds() <= f.seconds(rows) {
+		return
+	}
+	f.observe(rows, took)
+	f.samples = fitKnown
+}
+
 // solve finds the line. Neither part of the cost can be negative; where the batches
 // are too much alike to tell the two apart, all of the cost is taken to be the rows'.
 func (f *fit) solve() {

@@ -96,6 +96,23 @@ func TestOverloadIsRefusedAtOnceAndTheRestIsInTime(t *testing.T) {
 	})
 }
 
+// The largest batch takes longer than any caller waits, and nobody knows it yet.
+func TestOverloadFromTheFirstRequestOnIsAnswered(t *testing.T) {
+	for _, instances := range []int{1, 2} {
+		synctest.Test(t, func(t *testing.T) {
+			q := start(t, linear(5*time.Millisecond, 10*time.Millisecond), scheduler.Options{MaxBatchSize: 64, Instances: instances})
+			const lasts = 20 * time.Second
+			all := arrivals(t, q, 1, 1.5*capacity*float64(instances), lasts, func() *infer.Request { return within(200 * time.Millisecond) })
+			n, _ := answered(all)
+			rate := float64(n) / lasts.Seconds() / float64(instances)
+			t.Logf("%d instances: %.2f of the capacity is answered", instances, rate/capacity)
+			if rate < 0.85*capacity {
+				t.Errorf("%.0f a second, want %d", rate, capacity)
+			}
+		})
+	}
+}
+
 // A tenant asks for three quarters of its half of the instances, beside one that uses
 // its own half, and then beside one that asks for 20 times as much.
 func TestFloodOfOneTenantDoesNotHurtAnother(t *testing.T) {

@@ -233,8 +233,11 @@ func (l *loop) capacity(now time.Time) capacity {
 func (l *loop) freed(lane *lane) {
 	if b := &lane.next; b.end() {
 		l.running--
-		if b.took > 0 {
+		switch {
+		case b.took > 0:
 			l.pending.cost.observe(b.ran, time.Since(b.began))
+		case b.ctx.Err() != nil:
+			l.pending.cost.observeAtLeast(b.rows, time.Since(b.began))
 		}
 		for _, d := range b.bill {
 			extra := 0.0
