@@ -17,6 +17,7 @@ import (
 type settings struct {
 	parts   []string
 	binary  string
+	config  string // file
 	library string
 	time    time.Duration // of each measurement of a rate
 	load    time.Duration // of an overload
@@ -62,6 +63,7 @@ func parse(args []string) (settings, error) {
 	f := flag.NewFlagSet("benchsched", flag.ContinueOnError)
 	chosen := f.String("parts", strings.Join(names, ","), "what to measure")
 	f.StringVar(&s.binary, "binary", "bin/galatea", "the server")
+	f.StringVar(&s.config, "config", "", "config.yaml that the models are overloaded with (default: none)")
 	f.StringVar(&s.library, "library", "", "ONNX Runtime's shared library (default: the one that make onnxruntime brought)")
 	f.DurationVar(&s.time, "time", 1500*time.Millisecond, "time of each measurement of a rate")
 	f.DurationVar(&s.load, "load", time.Minute, "time of an overload")

@@ -62,7 +62,13 @@ func measureOverload(ctx context.Context, s settings, root string) (printer, err
 }
 
 func overloadOne(ctx context.Context, s settings, repository string, m workload.Model, connections int) (o overload, err error) {
-	if err := m.Write(repository, nil); err != nil {
+	var config []byte
+	if s.config != "" {
+		if config, err = os.ReadFile(s.config); err != nil {
+			return o, fmt.Errorf("-config: %w", err)
+		}
+	}
+	if err := m.Write(repository, config); err != nil {
 		return o, err
 	}
 	v, err := serve(ctx, s, repository)
