@@ -61,14 +61,19 @@ func measureOverload(ctx context.Context, s settings, root string) (printer, err
 	return all, nil
 }
 
-func overloadOne(ctx context.Context, s settings, repository string, m workload.Model, connections int) (o overload, err error) {
+// writeModel writes a model with the configuration that the settings name.
+func writeModel(s settings, repository string, m workload.Model) (err error) {
 	var config []byte
 	if s.config != "" {
 		if config, err = os.ReadFile(s.config); err != nil {
-			return o, fmt.Errorf("-config: %w", err)
+			return fmt.Errorf("-config: %w", err)
 		}
 	}
-	if err := m.Write(repository, config); err != nil {
+	return m.Write(repository, config)
+}
+
+func overloadOne(ctx context.Context, s settings, repository string, m workload.Model, connections int) (o overload, err error) {
+	if err := writeModel(s, repository, m); err != nil {
 		return o, err
 	}
 	v, err := serve(ctx, s, repository)
