@@ -45,8 +45,8 @@ type Choice struct {
 // Choose returns the setting with the most rows a second of those that keep to the goal,
 // by the last round that says anything. Of those within noise of it, the present one is
 // taken, since a change has to be worth it; else the one with the fewest instances, then
-// the one with the smallest batch, then the one with the fewest threads. The error says
-// why there is none.
+// the one with the largest batch, which only bounds what a busy queue sends at once, then
+// the one with the fewest threads. The error says why there is none.
 func Choose(all []Measured, goal Goal) (Choice, error) {
 	all = lastRound(all)
 	if len(all) == 0 {
@@ -61,7 +61,7 @@ func Choose(all []Measured, goal Goal) (Choice, error) {
 	best := slices.MaxFunc(fit, func(a, b Measured) int { return cmp.Compare(a.Rows, b.Rows) })
 	ties := slices.DeleteFunc(slices.Clone(fit), func(m Measured) bool { return m.Rows < (1-noise)*best.Rows })
 	chosen := slices.MinFunc(ties, func(a, b Measured) int {
-		return cmp.Or(cmp.Compare(a.Instances, b.Instances), cmp.Compare(a.Batch, b.Batch), cmp.Compare(a.Threads, b.Threads))
+		return cmp.Or(cmp.Compare(a.Instances, b.Instances), cmp.Compare(b.Batch, a.Batch), cmp.Compare(a.Threads, b.Threads))
 	})
 	if i := slices.IndexFunc(ties, func(m Measured) bool { return m.Present }); i >= 0 {
 		chosen = ties[i]
@@ -116,7 +116,7 @@ func why(chosen, best Measured, ties int, lone shortest, all []Measured, goal Go
 	}
 	keep := strings.Join(kept, " and ")
 	text := fmt.Sprintf("%v: %.0f rows/s, the ", chosen.Setting, chosen.Rows)
-	which := "smallest"
+	which := "simplest"
 	if chosen.Present {
 		which = "present one"
 	}
