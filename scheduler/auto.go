@@ -17,7 +17,8 @@ func (p *pending) tune(now time.Time, lanes int) {
 	if p.aim <= 0 || p.maxRows == 0 || !p.cost.known() {
 		return
 	}
-	p.limit = p.largest(time.Duration(float64(p.aim) * aimShare / 2))
+	aim := time.Duration(float64(p.aim) * aimShare)
+	p.limit = p.largest(aim / 2)
 	perSecond := p.arrivals.during(now, time.Second)
 	p.enough = 1
 	if spare := saturated*float64(lanes) - perSecond*p.cost.perRow; spare <= 0 {
@@ -27,7 +28,7 @@ func (p *pending) tune(now time.Time, lanes int) {
 	}
 	p.delay = 0
 	if p.enough > 1 {
-		patience := p.aim - 2*p.cost.cost(p.limit)
+		patience := aim - 2*p.cost.cost(p.limit)
 		p.delay = max(0, min(patience, time.Duration(float64(p.enough)/perSecond*float64(time.Second))))
 	}
 }
