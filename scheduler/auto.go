@@ -17,8 +17,7 @@ func (p *pending) tune(now time.Time, lanes int) {
 	if p.aim <= 0 || p.maxRows == 0 || !p.cost.known() {
 		return
 	}
-	aim := time.Duration(float64(p.aim) * aimShare)
-	p.limit = p.largest(aim / 2)
+	p.limit = p.largest(time.Duration(float64(p.aim) * aimShare / 2))
 	perSecond := p.arrivals.during(now, time.Second)
 	p.enough = 1
 	if spare := saturated*float64(lanes) - perSecond*p.cost.perRow; spare <= 0 {
@@ -28,7 +27,7 @@ func (p *pending) tune(now time.Time, lanes int) {
 	}
 	p.delay = 0
 	if p.enough > 1 {
-		patience := aim - 2*p.cost.cost(p.limit)
+		patience := p.aim - 2*p.cost.cost(p.limit)
 		p.delay = max(0, min(patience, time.Duration(float64(p.enough)/perSecond*float64(time.Second))))
 	}
 }
