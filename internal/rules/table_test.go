@@ -9,6 +9,7 @@ var levels = map[string]int{
 	"internal/http1":    0,
 	"internal/manifest": 0,
 	"internal/mem":      0,
+	"internal/tritonpb": 0,
 
 	"config":              1,
 	"infer":               1,

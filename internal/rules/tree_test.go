@@ -9,6 +9,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -158,7 +159,10 @@ func ignored(root string) (func(relative string) bool, error) {
 	}, nil
 }
 
-// add reads one file. The module in tools/ has no code of its own.
+// generated is the line by which tools know such code.
+var generated = regexp.MustCompile(`(?m)^// Code generated .* DO NOT EDIT\.$`)
+
+// add reads one file. Generated code, and the module in tools/ that generates it, follow rules of their own.
 func (t *tree) add(byDir map[string]*goPackage, name, relative string) error {
 	raw, err := os.ReadFile(name)
 	if err != nil {
@@ -167,7 +171,7 @@ func (t *tree) add(byDir map[string]*goPackage, name, relative string) error {
 	if bytes.IndexByte(raw[:min(len(raw), 8000)], 0) < 0 {
 		t.texts = append(t.texts, textFile{relative, string(raw)})
 	}
-	if !strings.HasSuffix(name, ".go") {
+	if !strings.HasSuffix(name, ".go") || strings.HasPrefix(relative, "tools/") || generated.Match(raw) {
 		return nil
 	}
 	f, err := parse(relative, raw)
