@@ -15,6 +15,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"galatea/gateway/wire"
 	"galatea/infer"
 	"galatea/tensor"
 )
@@ -62,7 +63,7 @@ func BenchmarkDecode(b *testing.B) {
 	for _, s := range benchShapes {
 		t := benchTensor(s.shape)
 		decode := func(b *testing.B, text []byte, header int) {
-			g := New(Options{})
+			g := newGateway(wire.Options{})
 			b.SetBytes(int64(len(text)))
 			b.ReportAllocs()
 			for b.Loop() {
@@ -108,7 +109,7 @@ func BenchmarkEncode(b *testing.B) {
 }
 
 // benchModels knows every model.
-type benchModels struct{ Models }
+type benchModels struct{ wire.Models }
 
 func (benchModels) Find(infer.Ref) error { return nil }
 
@@ -134,7 +135,7 @@ func (w *benchWriter) Write(b []byte) (int, error) {
 func BenchmarkServe(b *testing.B) {
 	row := benchTensor(tensor.Shape{1, 784})
 	answer := &infer.Response{Model: infer.ID{Name: "m", Version: 1}, Outputs: []tensor.Tensor{{Name: "y", DType: tensor.FP32, Shape: tensor.Shape{1, 10}, Data: make([]byte, 40)}}}
-	gateway := New(Options{Models: benchModels{}, Handler: infer.HandlerFunc(func(context.Context, *infer.Request) (*infer.Response, error) { return answer, nil })})
+	gateway := newGateway(wire.Options{Models: benchModels{}, Handler: infer.HandlerFunc(func(context.Context, *infer.Request) (*infer.Response, error) { return answer, nil })})
 	binaryBody, header := benchBinaryBody(row)
 	b.Run("binary", func(b *testing.B) { serve(b, gateway, binaryBody, header) })
 	b.Run("json", func(b *testing.B) { serve(b, gateway, benchJSONBody(row), wholeBody) })

@@ -12,6 +12,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"galatea/gateway/wire"
 	"galatea/internal/mem"
 )
 
@@ -19,7 +20,7 @@ import (
 // until it is released.
 type held struct {
 	*mem.Buffer // nil: there is none
-	gateway     *Gateway
+	budget      *wire.Budget
 	counted     int64
 }
 
@@ -28,7 +29,7 @@ func (h *held) release() {
 	if h.Buffer == nil {
 		return
 	}
-	h.gateway.inflight.Add(-h.counted)
+	h.budget.Give(h.counted)
 	h.Buffer.Release()
 	h.Buffer, h.counted = nil, 0
 }
@@ -36,11 +37,8 @@ func (h *held) release() {
 // resize moves what is held to memory of n bytes, within the limit on all that is in
 // flight. While it moves it is counted once.
 func (h *held) resize(n int) error {
-	g := h.gateway
-	more := int64(n) - h.counted
-	if limit := g.limits.Load().MaxInflightBytes; g.inflight.Add(more) > limit {
-		g.inflight.Add(-more)
-		return &wireError{http.StatusServiceUnavailable, "the server holds as many bytes of requests as it may (http.max_inflight_bytes): try again in a moment"}
+	if err := h.budget.Take(int64(n) - h.counted); err != nil {
+		return err
 	}
 	old := h.Buffer
 	h.Buffer, h.counted = mem.Get(n), int64(n)
@@ -182,7 +180,7 @@ func (h *held) grow(from io.Reader, pad int, limit int64) error {
 // take gets memory of n bytes, whatever the limit: what it holds is made of a body that
 // was within it. It counts against those that come later.
 func (h *held) take(n int) {
-	h.gateway.inflight.Add(int64(n))
+	h.budget.Count(int64(n))
 	h.Buffer, h.counted = mem.Get(n), int64(n)
 }
 
@@ -200,7 +198,7 @@ func decompressed(from *paced) (io.Reader, error) {
 		z, err = zlib.NewReader(from)
 	default:
 		from.c.Header("Accept-Encoding", "gzip, deflate")
-		return nil, unsupported("Unsupported compression type")
+		return nil, wire.Unsupported("Unsupported compression type")
 	}
 	if err != nil {
 		return nil, readError(err)
@@ -214,7 +212,7 @@ func finished(from *paced) error {
 	var rest [1]byte
 	n, err := io.ReadFull(from, rest[:])
 	if n > 0 {
-		return badRequest("failed to read the request body: there is more behind the end of the compressed data")
+		return wire.Invalid("failed to read the request body: there is more behind the end of the compressed data")
 	}
 	if !errors.Is(err, io.EOF) {
 		return readError(err)
@@ -223,19 +221,19 @@ func finished(from *paced) error {
 }
 
 func tooLarge(size, limit int64) error {
-	return badRequest("request JSON size of %d bytes exceeds the maximum allowed input size of %d bytes. Use --http-max-input-size to increase the limit.", size, limit)
+	return wire.Invalid("request JSON size of %d bytes exceeds the maximum allowed input size of %d bytes. Use --http-max-input-size to increase the limit.", size, limit)
 }
 
 func readError(err error) error {
-	var w *wireError
+	var w *wire.Error
 	switch {
 	case errors.As(err, &w):
 		return w
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		return &wireError{http.StatusRequestTimeout, "failed to read the request body: it came too slowly"}
+		return &wire.Error{Status: http.StatusRequestTimeout, Text: "failed to read the request body: it came too slowly"}
 	case errors.Is(err, io.ErrUnexpectedEOF):
-		return badRequest("failed to read the request body: it ended too soon")
+		return wire.Invalid("failed to read the request body: it ended too soon")
 	default:
-		return badRequest("failed to read the request body: %v", err)
+		return wire.Invalid("failed to read the request body: %v", err)
 	}
 }

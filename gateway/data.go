@@ -3,6 +3,7 @@ package gateway
 import (
 	"errors"
 
+	"galatea/gateway/wire"
 	"galatea/internal/jsontensor"
 	"galatea/tensor"
 )
@@ -31,7 +32,7 @@ func (x *exchange) fill() (inBody bool, err error) {
 		}
 	}
 	if len(x.tail) > 0 {
-		return false, badRequest("unexpected additional input data for model '%s'", x.model)
+		return false, wire.Invalid("unexpected additional input data for model '%s'", x.model)
 	}
 	return inBody, nil
 }
@@ -44,7 +45,7 @@ func checkSource(in *jsontensor.Input) error {
 	case (text != nil) != binary && !shared:
 		return nil
 	case text == nil && !binary && shared:
-		return unsupported("Client shared memory is disabled. Send the tensor's bytes in the request instead.")
+		return wire.Unsupported("Client shared memory is disabled. Send the tensor's bytes in the request instead.")
 	}
 	what := ""
 	for _, field := range []struct {
@@ -60,7 +61,7 @@ func checkSource(in *jsontensor.Input) error {
 	} else {
 		what = "set" + what
 	}
-	return badRequest("Input must set only one of the following fields: 'data', 'binary_data_size' in 'parameters', 'shared_memory_region' in 'parameters'. But %s", what)
+	return wire.Invalid("Input must set only one of the following fields: 'data', 'binary_data_size' in 'parameters', 'shared_memory_region' in 'parameters'. But %s", what)
 }
 
 // cut takes an input's bytes off the tail.
@@ -70,7 +71,7 @@ func (x *exchange) cut(raw []byte, t *tensor.Tensor) error {
 		return err
 	}
 	if have := uint64(len(x.tail)); size > have {
-		return badRequest("unexpected size for input '%s', expecting %d additional bytes for model '%s'", t.Name, size-have, x.model)
+		return wire.Invalid("unexpected size for input '%s', expecting %d additional bytes for model '%s'", t.Name, size-have, x.model)
 	}
 	t.Data, x.tail = x.tail[:size:size], x.tail[size:]
 	return nil
@@ -114,7 +115,7 @@ func (x *exchange) decodeJSON(text []byte, t *tensor.Tensor, room int) error {
 func (h *held) append(text []byte, t *tensor.Tensor) error {
 	want, err := t.Shape.Elements()
 	if err != nil {
-		return badRequest("invalid shape for input '%s'", t.Name)
+		return wire.Invalid("invalid shape for input '%s'", t.Name)
 	}
 	grown, err := jsontensor.Append(h.B, text, t.DType, want)
 	switch {
@@ -122,16 +123,16 @@ func (h *held) append(text []byte, t *tensor.Tensor) error {
 		h.B = grown
 		return nil
 	case errors.Is(err, jsontensor.ErrUnsupported):
-		return badRequest("receiving %v data via JSON is not supported. Please use the binary data format for input %s", t.DType, t.Name)
+		return wire.Invalid("receiving %v data via JSON is not supported. Please use the binary data format for input %s", t.DType, t.Name)
 	case errors.Is(err, jsontensor.ErrTooMany) && t.DType == tensor.Bytes:
-		return unparsable("Unable to parse 'data': shape does not match true shape of 'data' field")
+		return wire.Unreadable("Unable to parse 'data': shape does not match true shape of 'data' field")
 	case errors.Is(err, jsontensor.ErrTooMany):
-		return unparsable("Unable to parse 'data': Shape does not match true shape of 'data' field")
+		return wire.Unreadable("Unable to parse 'data': Shape does not match true shape of 'data' field")
 	case errors.Is(err, jsontensor.ErrTooFew):
-		return unparsable("Failed to parse 'data' field: shape does not match true shape")
+		return wire.Unreadable("Failed to parse 'data' field: shape does not match true shape")
 	case errors.Is(err, jsontensor.ErrDepth):
-		return badRequest("%v", err)
+		return wire.Invalid("%v", err)
 	default:
-		return unparsable("Unable to parse 'data': input '%s': %v", t.Name, err)
+		return wire.Unreadable("Unable to parse 'data': input '%s': %v", t.Name, err)
 	}
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"galatea/gateway/wire"
 	"galatea/infer"
 	"galatea/repository"
 )
@@ -25,12 +26,12 @@ func (ch change) why(otherwise string) string {
 }
 
 // decide reads a change and carries it out; do returns the answer.
-func decide(c *gin.Context, do func(ch change) (any, error)) {
+func (g *Gateway) decide(c *gin.Context, do func(ch change) (any, error)) {
 	name := c.Param("model")
 	var ch change
 	err := readControl(c, &ch)
 	if err == nil && ch.Version < 0 {
-		err = badRequest("version %d: expected a number from 1 up", ch.Version)
+		err = wire.Invalid("version %d: expected a number from 1 up", ch.Version)
 	}
 	var answer any
 	if err == nil {
@@ -40,7 +41,7 @@ func decide(c *gin.Context, do func(ch change) (any, error)) {
 	case errors.Is(err, repository.ErrChoice):
 		replyError(c, http.StatusConflict, err.Error())
 	case err != nil:
-		fail(c, err, infer.Ref{Name: name, Version: ch.Version, Label: c.Param("label")}, "")
+		g.fail(c, err, infer.Ref{Name: name, Version: ch.Version, Label: c.Param("label")}, "")
 	default:
 		replyJSON(c, answer)
 	}
@@ -55,9 +56,9 @@ type done struct {
 
 // setLabel answers POST and DELETE of .../labels/{label} and .../default.
 func (g *Gateway) setLabel(c *gin.Context) {
-	decide(c, func(ch change) (any, error) {
+	g.decide(c, func(ch change) (any, error) {
 		if (c.Request.Method == http.MethodDelete) != (ch.Version == 0) {
-			return nil, badRequest("expected {\"version\": N} with POST, or DELETE to give the name back to config.yaml")
+			return nil, wire.Invalid("expected {\"version\": N} with POST, or DELETE to give the name back to config.yaml")
 		}
 		name, label := c.Param("model"), c.Param("label")
 		err := g.o.Decisions.SetLabel(c.Request.Context(), name, label, ch.Version)
@@ -67,7 +68,7 @@ func (g *Gateway) setLabel(c *gin.Context) {
 
 // rollBack answers POST .../rollback.
 func (g *Gateway) rollBack(c *gin.Context) {
-	decide(c, func(ch change) (any, error) {
+	g.decide(c, func(ch change) (any, error) {
 		version, err := g.o.Decisions.RollBack(c.Request.Context(), c.Param("model"), ch.why("on request"))
 		return done{Model: c.Param("model"), Version: version}, err
 	})
@@ -75,7 +76,7 @@ func (g *Gateway) rollBack(c *gin.Context) {
 
 // promote answers POST .../promote.
 func (g *Gateway) promote(c *gin.Context) {
-	decide(c, func(ch change) (any, error) {
+	g.decide(c, func(ch change) (any, error) {
 		err := g.o.Decisions.Promote(c.Request.Context(), c.Param("model"), ch.Version, ch.why("on request"))
 		return done{Model: c.Param("model"), Version: ch.Version}, err
 	})
@@ -128,7 +129,7 @@ func (g *Gateway) rolloutRow(t repository.TrialInfo) *rolloutRow {
 // models answers GET /v2/repository/models.
 func (g *Gateway) models(c *gin.Context) {
 	all := []*modelRow{}
-	for _, s := range g.o.Models.Index() {
+	for _, s := range g.o.Service.Index() {
 		if len(all) == 0 || all[len(all)-1].Name != s.Name {
 			all = append(all, g.modelRow(s.Name))
 		}
@@ -138,7 +139,7 @@ func (g *Gateway) models(c *gin.Context) {
 			continue
 		}
 		v := versionRow{Version: s.Version, State: s.State, Reason: s.Reason}
-		if info, err := g.o.Models.Info(infer.Ref{Name: s.Name, Version: s.Version}); err == nil {
+		if info, err := g.o.Service.Info(infer.Ref{Name: s.Name, Version: s.Version}); err == nil {
 			v.Loaded, v.Weights, v.Requests = info.Loaded.Seconds(), info.Weights, info.Stats.Success.Count
 		}
 		row.Versions = append(row.Versions, v)

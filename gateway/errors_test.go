@@ -2,68 +2,24 @@ package gateway
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
 
+	"galatea/gateway/wire"
 	"galatea/infer"
 	"galatea/repository"
 )
 
-func TestEverySentinelHasAStatusAndAText(t *testing.T) {
-	ref := infer.Ref{Name: "m", Version: 3}
-	invalid := infer.Invalidf("unexpected inference input 'z' for model 'm'")
-	for _, tt := range []struct {
-		err    error
-		status int
-		text   string
-	}{
-		{infer.ErrUnknownModel, 404, "Request for unknown model: 'm' is not found"},
-		{infer.ErrUnknownVersion, 404, "Request for unknown model: 'm' version 3 is not found"},
-		{infer.ErrNoVersion, 404, "Request for unknown model: 'm' has no available versions"},
-		{infer.ErrNotReady, 503, "Request for unknown model: 'm' version 3 is not at ready state"},
-		{infer.ErrInvalid, 400, "[request id: me] invalid request"},
-		{invalid, 400, "[request id: me] unexpected inference input 'z' for model 'm'"},
-		{infer.ErrQueueFull, 503, "[request id: me] Exceeds maximum queue size"},
-		{infer.ErrTimeout, 503, "[request id: me] Request timeout expired"},
-		{infer.ErrStopping, 503, "[request id: me] Server is stopping, scheduler for model has stopped accepting new inference requests"},
-		{infer.ErrInstanceLost, 503, "[request id: me] instance lost"},
-		{infer.ErrExecution, 500, "[request id: me] inference failed"},
-		{context.Canceled, 499, "[request id: me] context canceled"},
-		{context.DeadlineExceeded, 504, "[request id: me] context deadline exceeded"},
-		{errors.New("odd"), 500, "[request id: me] odd"},
-		{badRequest("so %d", 1), 400, "so 1"},
-	} {
-		for _, err := range []error{tt.err, fmt.Errorf("wrapped: %w", tt.err)} {
-			if got := statusOf(err); got != tt.status {
-				t.Errorf("%v: status %d, want %d", err, got, tt.status)
-			}
-		}
-		if got := textOf(tt.err, ref, "me"); got != tt.text {
-			t.Errorf("%v: got %q, want %q", tt.err, got, tt.text)
-		}
-	}
-	for _, sentinel := range infer.Sentinels() {
-		known := false
-		for _, row := range statuses {
-			known = known || errors.Is(sentinel, row.err)
-		}
-		if !known {
-			t.Errorf("%v has no row in the table of statuses", sentinel)
-		}
-	}
-}
-
 // control answers loads and unloads with an error.
 type control struct{ err error }
 
-func (c control) Load(context.Context, string) error               { return c.err }
-func (c control) LoadWith(context.Context, string, Override) error { return c.err }
-func (c control) Reload(context.Context, string) error             { return nil }
-func (c control) Unload(context.Context, string) error             { return c.err }
+func (c control) Load(context.Context, string) error                    { return c.err }
+func (c control) LoadWith(context.Context, string, wire.Override) error { return c.err }
+func (c control) Reload(context.Context, string) error                  { return nil }
+func (c control) Unload(context.Context, string) error                  { return c.err }
 
 func TestLoadAndUnloadAnswerAsTritonDoes(t *testing.T) {
 	failed := &repository.LoadError{Name: "m", Failures: []repository.Failure{{Version: 1, Text: "no model"}, {Version: 2, Text: "so"}}}
@@ -90,7 +46,7 @@ func TestLoadAndUnloadAnswerAsTritonDoes(t *testing.T) {
 		{"a config that is no text", "/v2/repository/models/m/load", `{"parameters":{"config":{}}}`, nil, 500, "unexpected error on creating Triton parameter"},
 		{"a file without a config", "/v2/repository/models/m/load", `{"parameters":{"file:1/model.onnx":"AA=="}}`, nil, 400, "Load parameter 'config' must be specified for model file override"},
 		{"a file that is no base64", "/v2/repository/models/m/load", `{"parameters":{"file:1/model.onnx":"%"}}`, nil, 400, "load parameter 'file:1/model.onnx': expected base64: illegal base64 data at input byte 0"},
-		{"a config in a mode without loads", "/v2/repository/models/m/load", `{"parameters":{"config":"{}"}}`, repository.ErrMode, 503, onlyExplicit},
+		{"a config in a mode without loads", "/v2/repository/models/m/load", `{"parameters":{"config":"{}"}}`, repository.ErrMode, 503, wire.ErrOnlyExplicit.Error()},
 		{"force that is no yes", "/v2/repository/models/m/load", `{"parameters":{"force":1}}`, nil, 500, "Unable to parse 'force': attempt to access JSON non-boolean as boolean"},
 		{"a parameter of somebody else's", "/v2/repository/models/m/load", `{"parameters":{"so":1}}`, nil, 500, "unexpected error on creating Triton parameter"},
 		{"an unload parameter of the wrong type", "/v2/repository/models/m/unload", `{"parameters":{"unload_dependents":1}}`, nil, 500, "unexpected error on creating Triton parameter"},
@@ -104,7 +60,7 @@ func TestLoadAndUnloadAnswerAsTritonDoes(t *testing.T) {
 		{"index of a list", "/v2/repository/index", `[]`, nil, 500, "failed to parse the request JSON buffer: expected an object, got array"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			g := New(Options{Models: anyModel{}, Control: control{tt.err}})
+			g := newGateway(wire.Options{Models: anyModel{}, Control: control{tt.err}})
 			w := httptest.NewRecorder()
 			g.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodPost, tt.path, strings.NewReader(tt.body)))
 			want := ""
@@ -119,7 +75,7 @@ func TestLoadAndUnloadAnswerAsTritonDoes(t *testing.T) {
 }
 
 func TestAPanicIsOneFailedRequest(t *testing.T) {
-	g := New(Options{Models: anyModel{}, Control: anyModel{}, Handler: infer.HandlerFunc(func(context.Context, *infer.Request) (*infer.Response, error) { panic("oh") })})
+	g := newGateway(wire.Options{Models: anyModel{}, Control: anyModel{}, Handler: infer.HandlerFunc(func(context.Context, *infer.Request) (*infer.Response, error) { panic("oh") })})
 	head := `{"inputs":[{"name":"x","shape":[1],"datatype":"INT8","parameters":{"binary_data_size":1}}]}`
 	w := post(t, g, []byte(head+"1"), len(head), 0)
 	if want := `{"error":"internal error: see the server's log"}`; w.Code != 500 || w.Body.String() != want {
@@ -135,7 +91,7 @@ func TestAPanicIsOneFailedRequest(t *testing.T) {
 
 func TestNoModelIsThereBeforeAllWereLookedAt(t *testing.T) {
 	loaded := false
-	g := New(Options{Models: noModel{}, Control: anyModel{}, Loaded: func() bool { return loaded }})
+	g := newGateway(wire.Options{Models: noModel{}, Control: anyModel{}, Loaded: func() bool { return loaded }})
 	for _, want := range []string{`{"error":"Server not ready"}`, `{"error":"Request for unknown model: 'm' is not found"}`} {
 		for _, path := range []string{"", "/ready", "/config"} {
 			w := httptest.NewRecorder()

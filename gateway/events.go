@@ -12,6 +12,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"galatea/gateway/wire"
 	"galatea/infer"
 	"galatea/repository"
 )
@@ -26,7 +27,7 @@ const heartbeat = 15 * time.Second
 func (g *Gateway) events(c *gin.Context) {
 	after, err := eventNumber(c)
 	if err != nil {
-		fail(c, err, infer.Ref{}, "")
+		g.fail(c, err, infer.Ref{}, "")
 		return
 	}
 	if strings.Contains(c.GetHeader("Accept"), "text/event-stream") {
@@ -52,7 +53,7 @@ func eventNumber(c *gin.Context) (uint64, error) {
 	}
 	n, err := strconv.ParseUint(text, 10, 64)
 	if err != nil {
-		return 0, badRequest("after=%s: expected the seq of an event", text)
+		return 0, wire.Invalid("after=%s: expected the seq of an event", text)
 	}
 	return n, nil
 }

@@ -47,7 +47,7 @@ func (g *Gateway) newExchange(ref infer.Ref) *exchange {
 		x = &exchange{gateway: g}
 	}
 	x.holders.Store(1)
-	x.body.gateway, x.values.gateway = g, g
+	x.body.budget, x.values.budget = g.o.Service.Memory(), g.o.Service.Memory()
 	x.model = ref.Name
 	x.req = infer.Request{Model: ref}
 	return x
@@ -110,5 +110,5 @@ func (x *exchange) decode(c *gin.Context) error {
 // answer is sent.
 func (x *exchange) ask(ctx context.Context) (*infer.Response, error) {
 	defer x.req.Release()
-	return x.gateway.o.Handler.Infer(ctx, &x.req)
+	return x.gateway.o.Service.Infer(ctx, &x.req)
 }

@@ -15,6 +15,7 @@ import (
 	"testing"
 	"unicode/utf8"
 
+	"galatea/gateway/wire"
 	"galatea/infer"
 	"galatea/internal/jsontensor"
 	"galatea/tensor"
@@ -114,7 +115,7 @@ func checkExchange(t *testing.T, g *Gateway, body []byte, header int, packing ui
 		checkEcho(t, g, w)
 	case http.StatusBadRequest, http.StatusInternalServerError, http.StatusNotImplemented:
 		var e struct{ Error string }
-		if err := json.Unmarshal(answer, &e); err != nil || e.Error == "" || !utf8.ValidString(e.Error) || len(answer) > 8*maxErrorText {
+		if err := json.Unmarshal(answer, &e); err != nil || e.Error == "" || !utf8.ValidString(e.Error) || len(answer) > maxErrorAnswer {
 			t.Errorf("status %d with %q: %v", w.Code, answer, err)
 		}
 		if strings.Contains(e.Error, "internal error") {
@@ -124,6 +125,9 @@ func checkExchange(t *testing.T, g *Gateway, body []byte, header int, packing ui
 		t.Errorf("status %d with %q", w.Code, answer)
 	}
 }
+
+// maxErrorAnswer is more than an error with a text of 4 KiB takes, escaped.
+const maxErrorAnswer = 32 << 10
 
 // checkEcho sends the answer's JSON tensors again: they must come back as they are.
 func checkEcho(t *testing.T, g *Gateway, w *httptest.ResponseRecorder) {
@@ -169,7 +173,7 @@ func TestTheHeadersOfAnAnswerAreItsOwn(t *testing.T) {
 const fuzzInput = 1 << 20
 
 func fuzzed() *Gateway {
-	return New(Options{Handler: infer.HandlerFunc(echo), Models: anyModel{}, Control: anyModel{}, Limits: Limits{MaxInputSize: fuzzInput}})
+	return New(Options{Service: wire.New(wire.Options{Handler: infer.HandlerFunc(echo), Models: anyModel{}, Control: anyModel{}}), Limits: Limits{MaxInputSize: fuzzInput}})
 }
 
 // FuzzBody sends anything as a request's body, with any length of its header.
@@ -199,7 +203,7 @@ func TestBrokenBodies(t *testing.T) {
 }
 
 func TestJSONBesideTheDataIsBounded(t *testing.T) {
-	g := New(Options{Handler: infer.HandlerFunc(echo), Models: anyModel{}, Control: anyModel{}})
+	g := newGateway(wire.Options{Handler: infer.HandlerFunc(echo), Models: anyModel{}, Control: anyModel{}})
 	data := strings.Repeat("1,", jsontensor.DefaultRest) + "1"
 	large := fmt.Sprintf(`{"inputs":[{"name":"x","shape":[%d],"datatype":"UINT8","data":[%s]}]}`, jsontensor.DefaultRest+1, data)
 	if w := post(t, g, []byte(large), 0, 0); w.Code != http.StatusOK {
@@ -223,7 +227,7 @@ func TestDecodedValuesAreAlignedAndApart(t *testing.T) {
 		}
 		return &infer.Response{}, nil
 	}
-	g := New(Options{Handler: infer.HandlerFunc(keep), Models: anyModel{}, Control: anyModel{}})
+	g := newGateway(wire.Options{Handler: infer.HandlerFunc(keep), Models: anyModel{}, Control: anyModel{}})
 	body := `{"inputs":[{"name":"a","shape":[3],"datatype":"UINT8","data":[1,2,3]},
 		{"name":"b","shape":[2],"datatype":"FP64","data":[0.5,-1e300]},
 		{"name":"c","shape":[2],"datatype":"BYTES","data":["x","long\u0041"]},
@@ -259,7 +263,7 @@ func TestRequestsSayWhatTheyWant(t *testing.T) {
 			Sequence: req.Sequence, Received: req.Received,
 		}
 	}
-	g := New(Options{Models: anyModel{}, Control: anyModel{}, Handler: infer.HandlerFunc(func(_ context.Context, req *infer.Request) (*infer.Response, error) {
+	g := newGateway(wire.Options{Models: anyModel{}, Control: anyModel{}, Handler: infer.HandlerFunc(func(_ context.Context, req *infer.Request) (*infer.Response, error) {
 		keep(req)
 		return nil, infer.ErrQueueFull
 	})})

@@ -9,39 +9,10 @@ import (
 	"time"
 
 	"github.com/gin-gonic/gin"
-	"go.opentelemetry.io/otel/propagation"
-	"go.opentelemetry.io/otel/trace"
 
-	"galatea/infer"
+	"galatea/gateway/wire"
 	"galatea/repository"
 )
-
-// Models is what the gateway reads of the repository; *repository.Router is one.
-//
-//nolint:interfacebloat // it is the read side of one type, and each route needs another part of it
-type Models interface {
-	Find(ref infer.Ref) error
-	Info(ref infer.Ref) (repository.Info, error)
-	Versions(name string) []int64
-	Index() []repository.Status
-}
-
-// Override is a model that a caller sends along with a load.
-type Override struct {
-	Config  []byte            // its config.yaml, or the same in JSON
-	Files   map[string][]byte // by their paths in its folder, VERSION/NAME; none: those of the repository
-	Persist bool              // keep it over a restart
-}
-
-// Control loads and unloads models on request.
-//
-//nolint:interfacebloat // one thing with four verbs
-type Control interface {
-	Load(ctx context.Context, name string) error
-	LoadWith(ctx context.Context, name string, o Override) error
-	Reload(ctx context.Context, name string) error
-	Unload(ctx context.Context, name string) error
-}
 
 // Decisions is what may be decided about versions on request; *repository.Reconciler does it.
 type Decisions interface {
@@ -59,26 +30,16 @@ type Rollouts interface {
 
 // Options are what a Gateway is made of.
 type Options struct {
-	Handler infer.Handler // answers inferences
-	Models  Models
-	Control Control
-	// Admit says, before a request's body is read, that it would be refused: one that was
-	// received then and has to be answered by deadline, if that is not zero. nil: only what
-	// Models does not find is.
-	Admit func(ref infer.Ref, received, deadline time.Time) error
+	Service *wire.Service
 
 	Decisions Decisions // nil: nothing may be decided, and Rollouts and Events are not needed
 	Rollouts  Rollouts
 	Events    *repository.Events
-	Counts    func(repository.TrialInfo) any  // how a rollout goes, for GET /v2/repository/rollouts; nil: not told
-	Sticky    func(infer.Ref) (header string) // the header that places a caller in a rollout, "": none; nil: none ever
+	Counts    func(repository.TrialInfo) any // how a rollout goes, for GET /v2/repository/rollouts; nil: not told
 
-	Ready   func() bool // whether the server is ready; nil: always
-	Loaded  func() bool // whether all models there were at the start have been looked at; nil: always
-	Version string      // the server's, for GET /v2
 	Limits  Limits
+	Lenient bool         // say the sane thing where Triton's answer is odd: 400 for what cannot be read, bodies for health
 	Log     *slog.Logger // nil: discard
-	Tracer  trace.Tracer // nil: requests are not traced
 }
 
 // Limits bound what requests may cost. Zero fields stand for the defaults.
@@ -91,7 +52,6 @@ type Limits struct {
 type Gateway struct {
 	o        Options
 	limits   atomic.Pointer[Limits]
-	inflight atomic.Int64 // bytes of bodies held
 	engine   *gin.Engine
 	requests requestCounts
 
@@ -104,16 +64,6 @@ type Gateway struct {
 func New(o Options) *Gateway {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
-	}
-	yes := func() bool { return true }
-	if o.Ready == nil {
-		o.Ready = yes
-	}
-	if o.Loaded == nil {
-		o.Loaded = yes
-	}
-	if o.Admit == nil {
-		o.Admit = func(ref infer.Ref, _, _ time.Time) error { return o.Models.Find(ref) }
 	}
 	gin.SetMode(gin.ReleaseMode)
 	g := &Gateway{o: o, engine: gin.New(), stopping: make(chan struct{})}
@@ -137,6 +87,7 @@ func (g *Gateway) SetLimits(l Limits) {
 		l.MaxInflightBytes = 1 << 30
 	}
 	g.limits.Store(&l)
+	g.o.Service.Memory().SetLimit(l.MaxInflightBytes)
 }
 
 // EndStreams ends the answers that would go on for ever.
@@ -189,10 +140,7 @@ func (g *Gateway) decisionRoutes(v2 *gin.RouterGroup) {
 func (g *Gateway) observe(c *gin.Context) {
 	began := time.Now()
 	expectBody(c)
-	if g.o.Tracer != nil {
-		ctx := propagation.TraceContext{}.Extract(c.Request.Context(), propagation.HeaderCarrier(c.Request.Header))
-		ctx, span := g.o.Tracer.Start(ctx, spanName(c), trace.WithSpanKind(trace.SpanKindServer), trace.WithTimestamp(began))
-		c.Request = c.Request.WithContext(ctx)
+	if span := g.startSpan(c, began); span != nil {
 		defer func() { endSpan(span, c) }()
 	}
 	defer func() {

@@ -1,13 +1,13 @@
 package gateway
 
 import (
-	"errors"
 	"net/http"
 	"strconv"
 	"time"
 
 	"github.com/gin-gonic/gin"
 
+	"galatea/gateway/wire"
 	"galatea/infer"
 )
 
@@ -20,44 +20,32 @@ func (g *Gateway) infer(c *gin.Context) {
 		deadline, err = deadlineOf(c.Request.Header, received)
 	}
 	if err == nil {
-		err = g.known(g.o.Admit(ref, received, deadline)) // before the body costs anything
+		err = g.o.Service.Admit(ref, received, deadline) // before the body costs anything
 	}
 	if err != nil {
-		fail(c, err, ref, "")
+		g.fail(c, err, ref, "")
 		return
 	}
 	x := g.newExchange(ref)
 	defer x.done()
 	if err := x.decode(c); err != nil {
-		fail(c, err, ref, "")
+		g.fail(c, err, ref, "")
 		return
 	}
 	x.req.Received, x.req.Deadline = received, deadline
-	if g.o.Sticky != nil {
-		if header := g.o.Sticky(ref); header != "" {
-			x.req.Affinity = c.GetHeader(header)
-		}
+	if header := g.o.Service.Sticky(ref); header != "" {
+		x.req.Affinity = c.GetHeader(header)
 	}
 	id := x.req.ID
 	resp, err := x.ask(c.Request.Context())
 	if err != nil {
-		fail(c, g.known(err), ref, id)
+		g.fail(c, err, ref, id)
 		return
 	}
 	defer resp.Release()
 	if err := x.send(c, resp, id); err != nil {
-		fail(c, err, ref, id)
+		g.fail(c, err, ref, id)
 	}
-}
-
-// known passes on an error, except that before the first pass over the repository has
-// ended nobody can say that a model is not there.
-func (g *Gateway) known(err error) error {
-	missing := errors.Is(err, infer.ErrUnknownModel) || errors.Is(err, infer.ErrUnknownLabel) || errors.Is(err, infer.ErrUnknownVersion) || errors.Is(err, infer.ErrNoVersion)
-	if missing && !g.o.Loaded() {
-		return &wireError{http.StatusServiceUnavailable, "Server not ready"}
-	}
-	return err
 }
 
 // refOf reads which model a path names.
@@ -69,12 +57,12 @@ func refOf(c *gin.Context) (infer.Ref, error) {
 	}
 	for _, r := range text {
 		if r < '0' || r > '9' {
-			return ref, &wireError{http.StatusNotFound, "Not Found"}
+			return ref, &wire.Error{Status: http.StatusNotFound, Text: "Not Found"}
 		}
 	}
 	version, err := strconv.ParseInt(text, 10, 64)
 	if err != nil || version == 0 {
-		return ref, badRequest("failed to get model version from specified version string '%s' (details: stol), version should be an integral value > 0", text)
+		return ref, wire.Invalid("failed to get model version from specified version string '%s' (details: stol), version should be an integral value > 0", text)
 	}
 	ref.Version = version
 	return ref, nil

@@ -12,6 +12,7 @@ import (
 	"github.com/gin-gonic/gin"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/trace"
 
 	"galatea/infer"
@@ -36,6 +37,22 @@ func spanName(c *gin.Context) string {
 		return "HTTP"
 	}
 	return c.Request.Method + " " + c.FullPath()
+}
+
+// startSpan starts a request's span and puts it into the request's context; nil where the
+// request is not traced.
+func (g *Gateway) startSpan(c *gin.Context, began time.Time) trace.Span {
+	traces := g.o.Service.Traces()
+	if traces.Tracer() == nil {
+		return nil
+	}
+	ctx := propagation.TraceContext{}.Extract(c.Request.Context(), propagation.HeaderCarrier(c.Request.Header))
+	if !traces.Sample(c.Param("model"), trace.SpanContextFromContext(ctx).IsSampled()) {
+		return nil
+	}
+	ctx, span := traces.Tracer().Start(ctx, spanName(c), trace.WithSpanKind(trace.SpanKindServer), trace.WithTimestamp(began))
+	c.Request = c.Request.WithContext(ctx)
+	return span
 }
 
 func endSpan(span trace.Span, c *gin.Context) {
@@ -96,4 +113,4 @@ func (g *Gateway) Requests() map[RouteStatus]infer.Histogram {
 }
 
 // InflightBytes returns the bytes of request bodies that are held at the moment.
-func (g *Gateway) InflightBytes() int64 { return g.inflight.Load() }
+func (g *Gateway) InflightBytes() int64 { return g.o.Service.Memory().Held() }

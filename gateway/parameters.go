@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"galatea/gateway/wire"
 	"galatea/internal/jsontensor"
 )
 
@@ -67,7 +68,7 @@ func timeoutOf(raw []byte) (time.Duration, error) {
 	us, err := strconv.ParseUint(string(raw), 10, 63)
 	if err != nil {
 		if raw[0] == '-' || errors.Is(err, strconv.ErrRange) {
-			return 0, badRequest("parameter 'timeout' is out of range: expected 0 to %d microseconds, got: %s", int64(math.MaxInt64), raw)
+			return 0, wire.Invalid("parameter 'timeout' is out of range: expected 0 to %d microseconds, got: %s", int64(math.MaxInt64), raw)
 		}
 		return 0, wrongType("timeout", "unsigned-integer")
 	}
@@ -92,7 +93,7 @@ func deadlineOf(h http.Header, received time.Time) (time.Time, error) {
 		}
 	}
 	if err != nil || d < 0 || d > longestTimeout {
-		return time.Time{}, badRequest("header %s is out of range: expected 0 to %.0f seconds, or a duration such as 250ms, got: %s", headerTimeout, longestTimeout.Seconds(), text)
+		return time.Time{}, wire.Invalid("header %s is out of range: expected 0 to %.0f seconds, or a duration such as 250ms, got: %s", headerTimeout, longestTimeout.Seconds(), text)
 	}
 	if d == 0 { // none, as everywhere
 		return time.Time{}, nil
@@ -129,11 +130,11 @@ func sequenceID(raw []byte) (string, error) {
 // custom checks a parameter that is the caller's own.
 func custom(name string, raw []byte) error {
 	if strings.HasPrefix(name, "triton_") {
-		return badRequest("parameter keys starting with 'triton_' are reserved for Triton usage and should not be specified.")
+		return wire.Invalid("parameter keys starting with 'triton_' are reserved for Triton usage and should not be specified.")
 	}
 	switch raw[0] {
 	case 'n', '[', '{':
-		return badRequest("parameter '%s' has invalid type. It should be either 'int', 'bool', or 'string'.", name)
+		return wire.Invalid("parameter '%s' has invalid type. It should be either 'int', 'bool', or 'string'.", name)
 	}
 	return nil
 }
@@ -159,7 +160,7 @@ func (x *exchange) outputs(all []jsontensor.Output) error {
 			}
 		}
 		if many[name] || many == nil && slices.Contains(w.names, name) {
-			return badRequest("output '%s' already exists in request", name)
+			return wire.Invalid("output '%s' already exists in request", name)
 		}
 		if many != nil {
 			many[name] = true
@@ -179,10 +180,10 @@ const fewOutputs = 16
 
 func outputAsBinary(name string, parameters []jsontensor.Parameter) (bool, error) {
 	if find(parameters, "classification") != nil {
-		return false, unsupported("output '%s': the parameter 'classification' is not supported", name)
+		return false, wire.Unsupported("output '%s': the parameter 'classification' is not supported", name)
 	}
 	if find(parameters, "shared_memory_region") != nil {
-		return false, unsupported("Client shared memory is disabled. Ask for the tensor's bytes in the answer instead.")
+		return false, wire.Unsupported("Client shared memory is disabled. Ask for the tensor's bytes in the answer instead.")
 	}
 	if raw := find(parameters, "binary_data"); raw != nil {
 		return boolOf("binary_data", raw)

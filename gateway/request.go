@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"galatea/gateway/wire"
 	"galatea/internal/jsontensor"
 	"galatea/tensor"
 )
@@ -29,7 +30,7 @@ func headerSize(h http.Header) (int, error) {
 	text := h.Get(headerLength)
 	n, err := strconv.ParseInt(text, 10, 32)
 	if err != nil {
-		return 0, badRequest("Unable to parse %s, got: %s", headerLength, text)
+		return 0, wire.Invalid("Unable to parse %s, got: %s", headerLength, text)
 	}
 	return int(n), nil
 }
@@ -39,7 +40,7 @@ func (x *exchange) parse(header int) error {
 	text := x.body.B
 	if header != wholeBody {
 		if header <= 0 || header > len(text) {
-			return badRequest("inference header size should be in range (0, %d), got: %d", len(text), header)
+			return wire.Invalid("inference header size should be in range (0, %d), got: %d", len(text), header)
 		}
 		text, x.tail = text[:header], text[header:]
 	}
@@ -57,20 +58,20 @@ func jsonError(err error) error {
 	}
 	switch {
 	case errors.Is(err, jsontensor.ErrDepth), errors.Is(err, jsontensor.ErrInputs), errors.Is(err, jsontensor.ErrRest):
-		return badRequest("%v", err)
+		return wire.Invalid("%v", err)
 	default:
-		return unparsable("failed to parse the request JSON buffer: %v", err)
+		return wire.Unreadable("failed to parse the request JSON buffer: %v", err)
 	}
 }
 
 // wrongType words a value of the wrong type as Triton does.
 func wrongType(field, kind string) error {
-	return unparsable("Unable to parse '%s': attempt to access JSON non-%s as %s", field, kind, kind)
+	return wire.Unreadable("Unable to parse '%s': attempt to access JSON non-%s as %s", field, kind, kind)
 }
 
 // missingField words an absent field as Triton does.
 func missingField(field string) error {
-	return unparsable("Unable to parse '%s': attempt to access non-existing object member '%s'", field, field)
+	return wire.Unreadable("Unable to parse '%s': attempt to access non-existing object member '%s'", field, field)
 }
 
 func (x *exchange) request() error {
@@ -112,18 +113,18 @@ func (x *exchange) input(j *jsontensor.Input, t *tensor.Tensor) error {
 	t.Name = string(j.Name)
 	var err error
 	if t.DType, err = tensor.ParseDType(string(j.DataType)); err != nil {
-		return badRequest("invalid datatype for input %s", t.Name)
+		return wire.Invalid("invalid datatype for input %s", t.Name)
 	}
 	from := len(x.dims)
 	for _, n := range j.Shape {
 		if n > math.MaxInt64 {
-			return badRequest("invalid shape for input '%s': shape %s contains one or more invalid dimensions", t.Name, strings.ReplaceAll(fmt.Sprint(j.Shape), " ", ","))
+			return wire.Invalid("invalid shape for input '%s': shape %s contains one or more invalid dimensions", t.Name, strings.ReplaceAll(fmt.Sprint(j.Shape), " ", ","))
 		}
 		x.dims = append(x.dims, int64(n))
 	}
 	t.Shape = x.dims[from:len(x.dims):len(x.dims)]
 	if _, err := t.Shape.Bytes(t.DType); err != nil {
-		return badRequest("invalid shape for input '%s': shape %v causes total element count to exceed maximum size of %d", t.Name, t.Shape, int64(math.MaxInt64))
+		return wire.Invalid("invalid shape for input '%s': shape %v causes total element count to exceed maximum size of %d", t.Name, t.Shape, int64(math.MaxInt64))
 	}
 	return nil
 }

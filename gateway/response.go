@@ -11,6 +11,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"galatea/gateway/wire"
 	"galatea/infer"
 	"galatea/internal/jsontensor"
 	"galatea/internal/mem"
@@ -56,7 +57,7 @@ func appendResponse(dst []byte, resp *infer.Response, id string, w wanted) (out 
 func appendData(dst []byte, t tensor.Tensor) ([]byte, error) {
 	dst, err := jsontensor.AppendArray(append(dst, `"data":`...), t)
 	if errors.Is(err, jsontensor.ErrUnsupported) {
-		return nil, badRequest("sending %v data via JSON is not supported. Please use the binary data format for output %s", t.DType, t.Name)
+		return nil, wire.Invalid("sending %v data via JSON is not supported. Please use the binary data format for output %s", t.DType, t.Name)
 	}
 	return dst, err
 }

@@ -14,11 +14,15 @@ import (
 	"testing/synctest"
 	"time"
 
+	"galatea/gateway/wire"
 	"galatea/infer"
 	"galatea/internal/http1"
 	"galatea/repository"
 	"galatea/tensor"
 )
+
+// newGateway returns a gateway over a service.
+func newGateway(o wire.Options) *Gateway { return New(Options{Service: wire.New(o)}) }
 
 // anyModel knows every model; its index is empty.
 type anyModel struct{}
@@ -27,12 +31,12 @@ func (anyModel) Find(infer.Ref) error { return nil }
 func (anyModel) Info(infer.Ref) (repository.Info, error) {
 	return repository.Info{}, infer.ErrUnknownModel
 }
-func (anyModel) Versions(string) []int64                          { return nil }
-func (anyModel) Index() []repository.Status                       { return nil }
-func (anyModel) Load(context.Context, string) error               { return nil }
-func (anyModel) LoadWith(context.Context, string, Override) error { return nil }
-func (anyModel) Reload(context.Context, string) error             { return nil }
-func (anyModel) Unload(context.Context, string) error             { return nil }
+func (anyModel) Versions(string) []int64                               { return nil }
+func (anyModel) Index() []repository.Status                            { return nil }
+func (anyModel) Load(context.Context, string) error                    { return nil }
+func (anyModel) LoadWith(context.Context, string, wire.Override) error { return nil }
+func (anyModel) Reload(context.Context, string) error                  { return nil }
+func (anyModel) Unload(context.Context, string) error                  { return nil }
 func answerWith(y string) (*infer.Response, error) {
 	return &infer.Response{Outputs: []tensor.Tensor{{Name: "y", DType: tensor.Bytes, Shape: tensor.Shape{1}, Data: tensor.AppendString(nil, y)}}}, nil
 }
@@ -61,7 +65,7 @@ func (p *pipes) Addr() net.Addr { return &net.UnixAddr{Name: "pipe"} }
 func bubble(t *testing.T, h infer.HandlerFunc, f func(t *testing.T, g *Gateway, conn net.Conn)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		g := New(Options{Handler: h, Models: anyModel{}, Control: anyModel{}})
+		g := newGateway(wire.Options{Handler: h, Models: anyModel{}, Control: anyModel{}})
 		l := &pipes{conns: make(chan net.Conn), closed: make(chan struct{})}
 		server := http1.New(t.Context(), &http.Server{Handler: g, ReadHeaderTimeout: time.Hour, WriteTimeout: time.Hour})
 		served := make(chan error, 1)
@@ -227,7 +231,7 @@ func TestACallerWhoLeavesEndsTheRequest(t *testing.T) {
 		if left.Load() != 1 || g.InflightBytes() != 0 {
 			t.Errorf("%d have left, %d bytes are held", left.Load(), g.InflightBytes())
 		}
-		if n := g.Requests()[RouteStatus{"/v2/models/:model/infer", statusClientClosed}].Count(); n != 1 {
+		if n := g.Requests()[RouteStatus{"/v2/models/:model/infer", wire.StatusClientClosed}].Count(); n != 1 {
 			t.Errorf("the requests are %v", g.Requests())
 		}
 	})
@@ -262,7 +266,7 @@ func (patient) Load(context.Context, string) error {
 
 func TestALoadThatTakesLongIsAnswered(t *testing.T) {
 	bubble(t, yes, func(t *testing.T, g *Gateway, conn net.Conn) {
-		g.o.Control = patient{}
+		g.o.Service = wire.New(wire.Options{Models: anyModel{}, Control: patient{}})
 		ask(t, conn, "POST /v2/repository/models/m/load", "Content-Length: 2\r\n\r\n{}")
 		resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
 		if err != nil {

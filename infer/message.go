@@ -24,6 +24,7 @@ type Request struct {
 	ID      string          // the caller's own name for the request, echoed
 	Inputs  []tensor.Tensor // in any order; the version's signature check sorts them into its own
 	Outputs []string        // the outputs wanted; empty means all
+	Classes []uint64        // by Outputs, how many of the largest elements are wanted in place of the tensor, 0: the tensor; empty means none
 
 	Rows     int           // rows along the batch axis, set by the signature check; 1 for a model that does not batch
 	Priority uint64        // 0: the model's default level

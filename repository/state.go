@@ -59,10 +59,11 @@ type Servable interface {
 // Info describes a loaded version.
 type Info struct {
 	ID      infer.ID
-	Config  *config.Resolved // with what was decided on loading in its Notes
-	Note    string           // what a reader of the index should know of it; "": nothing
-	Loaded  time.Duration    // how long the load took
-	Weights int64            // bytes of weights, once for each device
+	Config  *config.Resolved    // with what was decided on loading in its Notes
+	Note    string              // what a reader of the index should know of it; "": nothing
+	Loaded  time.Duration       // how long the load took
+	Weights int64               // bytes of weights, once for each device
+	Labels  map[string][]string // of classes, by the outputs whose elements they name
 	Stats   infer.Stats
 }
 

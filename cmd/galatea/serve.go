@@ -36,6 +36,8 @@ type serveCmd struct {
 	HTTPPort       int    `name:"http-port" default:"8000" help:"Port for requests."`
 	MetricsAddress string `placeholder:"ADDR" help:"Address for metrics, if not --http-address."`
 	MetricsPort    int    `default:"8002" help:"Port for metrics; -1 is none."`
+	AllowClientShm bool   `help:"Let clients name POSIX shared memory of this machine that tensors are read from and written to. Whoever may send requests can then use whatever this process may."`
+	StrictTriton   bool   `default:"true" negatable:"" help:"Answer as Triton does also where that is odd: 500 for JSON that cannot be read, health without a body. Without it, 400 and the bodies that the KServe protocol has."`
 	Pprof          bool   `help:"Serve Go's profiles at /debug/pprof on the metrics port."`
 
 	HTTPMaxInputSize int64 `name:"http-max-input-size" placeholder:"BYTES" help:"Largest request body. (default: the config file's, else 64 MiB)"`
@@ -62,9 +64,9 @@ func (s *serveCmd) Run(ctx context.Context) error {
 }
 
 func (s *serveCmd) serve(ctx context.Context) error {
-	level := &slog.LevelVar{}
-	level.Set(app.LogLevel(s.LogVerbose))
-	log := s.logger(level)
+	logs := &app.Logs{}
+	logs.SetVerbose(s.LogVerbose)
+	log := slog.New(logs.Handler(s.lines()))
 	runtime, err := openRuntime(s.OnnxruntimeLibrary, log)
 	if err != nil {
 		return err
@@ -80,8 +82,8 @@ func (s *serveCmd) serve(ctx context.Context) error {
 		HTTPAddress: s.HTTPAddress, HTTPPort: s.HTTPPort, MetricsAddress: s.MetricsAddress, MetricsPort: s.MetricsPort, Pprof: s.Pprof,
 		ConfigFile: s.Config, Override: s.override,
 		ExitTimeout: time.Duration(s.ExitTimeoutSecs) * time.Second, ShutdownDelay: s.ShutdownDelay,
-		ExitOnError: s.ExitOnError, StrictReadiness: s.StrictReadiness,
-		Version: version, Backend: runtime, Log: log, Level: level, Tracer: tracer, Notify: notifier(log),
+		ExitOnError: s.ExitOnError, StrictReadiness: s.StrictReadiness, Lenient: !s.StrictTriton, ClientSharedMemory: s.AllowClientShm,
+		Version: version, Backend: runtime, Log: log, Logs: logs, Tracer: tracer, Notify: notifier(log),
 	})
 	if err != nil {
 		return err
@@ -111,12 +113,13 @@ func (s *serveCmd) override(c *config.Server) {
 	}
 }
 
-func (s *serveCmd) logger(level *slog.LevelVar) *slog.Logger {
-	options := &slog.HandlerOptions{Level: level}
+// lines writes a log.
+func (s *serveCmd) lines() slog.Handler {
+	options := &slog.HandlerOptions{Level: app.LowestLevel}
 	if s.LogFormat == "json" {
-		return slog.New(slog.NewJSONHandler(os.Stderr, options))
+		return slog.NewJSONHandler(os.Stderr, options)
 	}
-	return slog.New(slog.NewTextHandler(os.Stderr, options))
+	return slog.NewTextHandler(os.Stderr, options)
 }
 
 // openRuntime opens the named library, or the one beside the working folder or the binary.

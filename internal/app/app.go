@@ -19,6 +19,7 @@ import (
 	"galatea/backend"
 	"galatea/config"
 	"galatea/gateway"
+	"galatea/gateway/wire"
 	"galatea/internal/http1"
 	"galatea/internal/telemetry"
 	"galatea/repository"
@@ -45,6 +46,9 @@ type Options struct {
 	MetricsPort    int    // 0: any; -1: no metrics
 	Pprof          bool
 
+	Lenient            bool // answer sanely where Triton is odd
+	ClientSharedMemory bool // let clients name shared memory
+
 	ConfigFile      string               // "": none
 	Override        func(*config.Server) // what the flags say over the file; nil: nothing
 	ExitTimeout     time.Duration        // for requests in flight
@@ -55,7 +59,7 @@ type Options struct {
 	Version string
 	Backend backend.Backend
 	Log     *slog.Logger
-	Level   *slog.LevelVar     // of Log; set by the file's log.verbose
+	Logs    *Logs              // what of Log is written; nil: all of it, for good
 	Tracer  trace.Tracer       // nil: no traces
 	Notify  func(state string) // tells the service manager, from Wait's goroutine; nil: nobody
 }
@@ -75,6 +79,7 @@ type App struct {
 	limiter  scheduler.Limiter // of what the runs of all models share
 	director *rollout.Director
 	gateway  *gateway.Gateway
+	regions  *wire.Regions // nil: clients may not use shared memory
 	leaving  atomic.Bool
 
 	http, metrics net.Listener
@@ -118,14 +123,28 @@ func Start(ctx context.Context, o Options) (*App, error) {
 	})
 	a.director = newDirector(a.router, a.control, o.Log)
 	a.gateway = gateway.New(gateway.Options{
-		Handler: a.director, Models: a.router, Control: control{a.control, a.over}, Admit: a.router.Admit,
-		Decisions: a.control, Rollouts: a.router, Events: a.control.Events(), Sticky: a.director.Sticky,
+		Service: a.service(), Decisions: a.control, Rollouts: a.router, Events: a.control.Events(),
 		Counts: func(t repository.TrialInfo) any { return a.director.Counts(trialOf(t)) },
-		Ready:  a.ready, Loaded: func() bool { return a.router.Ready(false) },
-		Version: o.Version, Limits: limits(a.live.Load()), Log: o.Log, Tracer: o.Tracer,
+		Limits: limits(a.live.Load()), Lenient: o.Lenient, Log: o.Log,
 	})
 	a.run(ctx)
 	return a, nil
+}
+
+// service is what all fronts answer.
+func (a *App) service() *wire.Service {
+	if a.o.ClientSharedMemory {
+		a.regions = &wire.Regions{}
+	}
+	var logs wire.Logs
+	if a.o.Logs != nil {
+		logs = a.o.Logs
+	}
+	return wire.New(wire.Options{
+		Handler: a.director, Models: a.router, Control: control{a.control, a.over}, Admit: a.router.Admit, Sticky: a.director.Sticky,
+		Ready: a.ready, Loaded: func() bool { return a.router.Ready(false) }, Version: a.o.Version,
+		Memory: &wire.Budget{}, Regions: a.regions, Traces: wire.NewTraces(a.o.Tracer), Logs: logs,
+	})
 }
 
 func limits(s *config.Server) gateway.Limits {
@@ -162,24 +181,11 @@ func (a *App) Reload() error {
 		a.gateway.SetLimits(limits(next))
 		a.source.SetPoll(next.Repository.Poll)
 	}
-	if a.o.Level != nil {
-		a.o.Level.Set(LogLevel(next.Log.Verbose))
+	if a.o.Logs != nil {
+		a.o.Logs.SetVerbose(next.Log.Verbose)
 	}
 	a.configOK.Store(true)
 	return nil
-}
-
-// LogLevel is the level of a log that is to be so verbose: 0 what changes, 1 every
-// request, 2 what the runtime says, too.
-func LogLevel(verbose int) slog.Level {
-	switch {
-	case verbose <= 0:
-		return slog.LevelInfo
-	case verbose == 1:
-		return slog.LevelDebug
-	default:
-		return slog.LevelDebug - 4
-	}
 }
 
 func (a *App) listen(ctx context.Context) error {
@@ -328,7 +334,7 @@ func (a *App) Wait(ctx context.Context) error {
 	}
 	a.stop()
 	a.wg.Wait()
-	err = errors.Join(err, a.over.close())
+	err = errors.Join(err, a.over.close(), a.regions.Close())
 	a.o.Log.Info("stopped")
 	return err
 }

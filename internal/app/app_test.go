@@ -27,7 +27,7 @@ func options(t *testing.T, b backend.Backend) Options {
 	onnxtest.Version(t, root, "m", 1, onnxtest.Scale(2))
 	return Options{
 		Repositories: []string{root}, HTTPAddress: "127.0.0.1", Settle: time.Millisecond, ExitTimeout: 10 * time.Second,
-		Backend: b, Log: slog.New(slog.DiscardHandler), Level: &slog.LevelVar{},
+		Backend: b, Log: slog.New(slog.DiscardHandler), Logs: &Logs{},
 	}
 }
 
@@ -232,7 +232,7 @@ func TestReloadAppliesAllOrNothing(t *testing.T) {
 	if err := a.Reload(); err != nil {
 		t.Fatal(err)
 	}
-	if d := a.live.Load().Defaults(); d.MaxBatchSize != 3 || d.MaxQueueSize != 7 || a.live.Load().HTTP.MaxInputSize != 1024 || o.Level.Level() != slog.LevelDebug || !a.configOK.Load() {
+	if d := a.live.Load().Defaults(); d.MaxBatchSize != 3 || d.MaxQueueSize != 7 || a.live.Load().HTTP.MaxInputSize != 1024 || o.Logs.LogSettings().Verbose != 1 || !a.configOK.Load() {
 		t.Errorf("applied is %+v", a.live.Load())
 	}
 	for _, wrong := range []string{"models: {default_max_batch_size: 9}\nlog: {verbose: many}\n", "log: {verbose: 0}\nhttp: {max_input_size: 2MiB, max_inflight_bytes: 1MiB}\n", "models: ["} {
@@ -240,12 +240,12 @@ func TestReloadAppliesAllOrNothing(t *testing.T) {
 		if err := a.Reload(); err == nil || !strings.HasPrefix(err.Error(), "configuration: "+file+":") {
 			t.Errorf("%q: %v", wrong, err)
 		}
-		if d := a.live.Load().Defaults(); d.MaxBatchSize != 3 || o.Level.Level() != slog.LevelDebug || a.configOK.Load() {
+		if d := a.live.Load().Defaults(); d.MaxBatchSize != 3 || o.Logs.LogSettings().Verbose != 1 || a.configOK.Load() {
 			t.Errorf("%q was applied in part: %+v", wrong, a.live.Load())
 		}
 	}
 	write("")
-	if err := a.Reload(); err != nil || o.Level.Level() != slog.LevelInfo || !a.configOK.Load() {
-		t.Errorf("%v, level %v", err, o.Level.Level())
+	if err := a.Reload(); err != nil || o.Logs.LogSettings().Verbose != 0 || !a.configOK.Load() {
+		t.Errorf("%v, logs %+v", err, o.Logs.LogSettings())
 	}
 }

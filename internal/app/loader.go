@@ -160,7 +160,7 @@ func (l *Loader) prove(ctx context.Context, d repository.Desired, s *servable, d
 	if s.queue, err = l.start(ctx, d, s.model, w, devices, r); err != nil {
 		return err
 	}
-	s.Handler = infer.Chain(s.queue, infer.CheckSignature(d.Name, r.RequestSignature(), r.MaxBatchSize))
+	s.Handler = infer.Chain(s.queue, infer.CheckSignature(d.Name, r.RequestSignature(), r.MaxBatchSize), infer.Classes(r.Batching(), s.info.Labels))
 	return checkGolden(ctx, d, s)
 }
 

@@ -13,7 +13,7 @@ import (
 	"sync"
 
 	"galatea/config"
-	"galatea/gateway"
+	"galatea/gateway/wire"
 	"galatea/repository"
 )
 
@@ -128,7 +128,7 @@ func (o *overrides) close() error {
 
 // put makes a model what the override says. undo takes that back, done forgets what was
 // there before; one of them is to be called.
-func (o *overrides) put(name string, over gateway.Override) (undo, done func() error, err error) {
+func (o *overrides) put(name string, over wire.Override) (undo, done func() error, err error) {
 	overlay := o.temporary
 	if over.Persist {
 		if overlay = o.kept; overlay == "" {
@@ -180,7 +180,7 @@ func (o *overrides) put(name string, over gateway.Override) (undo, done func() e
 
 // fill writes a model's folder: the config, and the files that were sent or else links to
 // what the repository has.
-func (o *overrides) fill(folder, name string, over gateway.Override) error {
+func (o *overrides) fill(folder, name string, over wire.Override) error {
 	if err := os.WriteFile(filepath.Join(folder, "config.yaml"), over.Config, 0o600); err != nil {
 		return err
 	}
@@ -263,7 +263,7 @@ type control struct {
 	overrides *overrides
 }
 
-var _ gateway.Control = control{}
+var _ wire.Control = control{}
 
 // Load makes the model what the repositories have, and loads that.
 func (c control) Load(ctx context.Context, name string) error {
@@ -282,7 +282,7 @@ func (c control) Load(ctx context.Context, name string) error {
 
 // LoadWith loads a model as the override has it. When that fails, it is what it was
 // before for the next load.
-func (c control) LoadWith(ctx context.Context, name string, over gateway.Override) error {
+func (c control) LoadWith(ctx context.Context, name string, over wire.Override) error {
 	if c.Mode() != repository.ModeExplicit {
 		return repository.ErrMode
 	}

@@ -9,6 +9,7 @@ var levels = map[string]int{
 	"internal/http1":    0,
 	"internal/manifest": 0,
 	"internal/mem":      0,
+	"internal/shm":      0,
 	"internal/tritonpb": 0,
 
 	"config":              1,
@@ -24,13 +25,15 @@ var levels = map[string]int{
 	"rollout":      3,
 	"scheduler":    3,
 
-	"gateway":        4,
+	"gateway/wire":   4,
 	"repository/dir": 4,
 
-	"internal/telemetry": 5,
-	"internal/app":       6,
-	"internal/tune":      7,
-	"cmd/galatea":        8,
+	"gateway": 5,
+
+	"internal/telemetry": 6,
+	"internal/app":       7,
+	"internal/tune":      8,
+	"cmd/galatea":        9,
 }
 
 // support is the packages that only tests, benchmarks and each other may import, with
@@ -43,11 +46,11 @@ var support = map[string]int{
 	"backend/fake":         3,
 	"backend/backendtest":  4,
 	"internal/workload":    3,
-	"internal/servetest":   7,
-	"internal/benchpeers":  7,
-	"internal/benchsched":  7,
+	"internal/servetest":   9,
+	"internal/benchpeers":  9,
+	"internal/benchsched":  9,
 	"internal/process":     0,
-	"internal/benchserve":  7,
+	"internal/benchserve":  9,
 	"internal/demorollout": 3,
 }
 
@@ -74,10 +77,12 @@ var fences = []fence{
 	{"github.com/alecthomas/kong", []string{"cmd/galatea"}, nil, "flags end in cmd"},
 	{"google.golang.org/protobuf/encoding/protowire", []string{"internal/onnxfile", "internal/onnxtest"}, nil, "only .onnx files are protobuf"},
 
+	{"google.golang.org/grpc", []string{}, []string{"internal/servetest"}, "gRPC ends at its front"},
+	{"google.golang.org/grpc/codes", []string{"gateway/wire"}, []string{"*"}, "the table of errors has both fronts' numbers"},
 	{"google.golang.org/protobuf/proto", nil, []string{"internal/telemetry"}, "a collector in a test reads what was exported"},
 	{"go.opentelemetry.io/proto/otlp", nil, []string{"internal/telemetry"}, "a collector in a test reads what was exported"},
 	{"go.opentelemetry.io/otel", []string{"internal/telemetry"}, []string{"*"}, "the SDK and its exporters are started in one place; others are handed a Tracer"},
-	{"go.opentelemetry.io/otel/trace", []string{"cmd/galatea", "gateway", "internal/app", "internal/telemetry", "scheduler"}, []string{"*"}, "the API alone"},
+	{"go.opentelemetry.io/otel/trace", []string{"cmd/galatea", "gateway", "gateway/wire", "internal/app", "internal/telemetry", "scheduler"}, []string{"*"}, "the API alone"},
 	{"go.opentelemetry.io/otel/attribute", []string{"gateway", "internal/telemetry", "scheduler"}, []string{"*"}, "the API alone"},
 	{"go.opentelemetry.io/otel/codes", []string{"gateway", "internal/telemetry", "scheduler"}, []string{"*"}, "the API alone"},
 	{"go.opentelemetry.io/otel/propagation", []string{"gateway"}, nil, "the context of a trace arrives at the front"},
@@ -87,7 +92,7 @@ var fences = []fence{
 	{"golang.org/x/tools/txtar", []string{"internal/servetest"}, []string{"*"}, "for tests"},
 
 	{"log/slog", []string{"backend/onnx", "cmd/galatea", "gateway", "internal/app", "internal/benchpeers", "internal/benchserve", "internal/servetest", "repository", "repository/dir", "rollout", "scheduler"}, []string{"*"}, "the lower packages return errors"},
-	{"net/http", []string{"gateway", "internal/app", "internal/benchpeers", "internal/benchsched", "internal/benchserve", "internal/client", "internal/demorollout", "internal/http1", "internal/loadclient", "internal/process", "internal/servetest", "internal/telemetry", "internal/workload"}, []string{"*"}, "below the gateway nothing knows about HTTP"},
+	{"net/http", []string{"gateway", "gateway/wire", "internal/app", "internal/benchpeers", "internal/benchsched", "internal/benchserve", "internal/client", "internal/demorollout", "internal/http1", "internal/loadclient", "internal/process", "internal/servetest", "internal/telemetry", "internal/workload"}, []string{"*"}, "below the gateway nothing knows about HTTP"},
 	{"net/http/pprof", []string{"internal/app"}, nil, "profiles are served when they are asked for; the import has side effects"},
 	{"os/exec", []string{"internal/benchpeers", "internal/benchserve", "internal/process", "internal/servetest"}, []string{"*"}, "the server starts no programs"},
 	{"os/signal", []string{"cmd/galatea", "internal/benchpeers", "internal/benchsched", "internal/benchserve", "internal/demorollout"}, nil, "signals end in cmd"},
@@ -143,6 +148,7 @@ var unwatched = map[string]string{
 // otherFlags are flags of other programs that the documentation names on their own.
 var otherFlags = map[string]string{
 	"--build-arg":             "docker",
+	"--log":                   "Triton (--log_format)",
 	"--entrypoint":            "docker",
 	"--platform":              "docker",
 	"--pull":                  "docker",

@@ -101,10 +101,8 @@ func TryStart(t testing.TB, o Options) (*Server, error) {
 	if o.ExitTimeout == 0 {
 		o.ExitTimeout = exitTimeout
 	}
-	if o.Level == nil {
-		o.Level = &slog.LevelVar{}
-	}
-	o.Log = slog.New(slog.NewTextHandler(s.log, &slog.HandlerOptions{Level: o.Level}))
+	o.Logs = &app.Logs{}
+	o.Log = slog.New(o.Logs.Handler(slog.NewTextHandler(s.log, &slog.HandlerOptions{Level: app.LowestLevel})))
 	o.Version = "test"
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 	a, err := app.Start(ctx, o)

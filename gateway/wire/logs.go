@@ -1,0 +1,85 @@
+package wire
+
+import (
+	"math"
+)
+
+// Names of the settings of logs, which are Triton's.
+const (
+	logFile    = "log_file"
+	logInfo    = "log_info"
+	logWarning = "log_warning"
+	logError   = "log_error"
+	logVerbose = "log_verbose_level"
+	logFormat  = "log_format"
+)
+
+// LogSettings is what the server logs.
+type LogSettings struct {
+	Info, Warning, Error bool
+	Verbose              int // as log.verbose in the server's configuration
+}
+
+// Logs changes what the server logs. A change ends with the next one of the server's
+// configuration.
+type Logs interface {
+	LogSettings() LogSettings
+	SetLogs(s LogSettings)
+}
+
+// LogSettings returns the settings by Triton's names: booleans, a number, and texts. The
+// file is the standard error stream, whose lines have times in ISO 8601.
+func (s *Service) LogSettings() (map[string]any, error) {
+	if s.o.Logs == nil {
+		return nil, Unsupported("the log of this server cannot be changed")
+	}
+	l := s.o.Logs.LogSettings()
+	return map[string]any{
+		logFile: "", logInfo: l.Info, logWarning: l.Warning, logError: l.Error, logVerbose: l.Verbose, logFormat: "ISO8601",
+	}, nil
+}
+
+// SetLogs changes settings; values are bool, uint64 and string. Nothing is changed when
+// anything is wrong.
+func (s *Service) SetLogs(settings map[string]any) error {
+	if s.o.Logs == nil {
+		return Unsupported("the log of this server cannot be changed")
+	}
+	l := s.o.Logs.LogSettings()
+	for name, value := range settings {
+		if err := l.set(name, value); err != nil {
+			return err
+		}
+	}
+	s.o.Logs.SetLogs(l)
+	return nil
+}
+
+func (l *LogSettings) set(name string, value any) error {
+	ok := false
+	switch name {
+	case logFile:
+		return Unsupported("log file location can not be updated through network protocol")
+	case logInfo:
+		l.Info, ok = value.(bool)
+	case logWarning:
+		l.Warning, ok = value.(bool)
+	case logError:
+		l.Error, ok = value.(bool)
+	case logVerbose:
+		n, number := value.(uint64)
+		l.Verbose, ok = int(min(n, math.MaxInt32)), number
+	case logFormat:
+		// Both mean the server's own form: its times are in ISO 8601 by default.
+		if value != "default" && value != "ISO8601" {
+			return Unavailable("invalid argument for --log_format, got: %v", value)
+		}
+		ok = true
+	default:
+		return Invalid("unknown log setting '%s'", name)
+	}
+	if !ok {
+		return Invalid("log setting '%s' has a value of the wrong type: %v", name, value)
+	}
+	return nil
+}
