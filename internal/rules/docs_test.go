@@ -169,7 +169,7 @@ func TestFlagsThatAreNamedExist(t *testing.T) {
 		}
 		for _, f := range p.code() {
 			for _, name := range inStrings(f) {
-				if !slices.Contains(flags, name) {
+				if _, other := otherFlags[name]; !other && !slices.Contains(flags, name) {
 					t.Errorf("%s: a text names %s, which is no flag of galatea", f.path, name)
 				}
 			}
@@ -217,6 +217,9 @@ func flagsOf(s *ast.StructType) []string {
 				given = dashed(name.Name)
 			}
 			all = append(all, "--"+given)
+			if _, negatable := tag.Lookup("negatable"); negatable {
+				all = append(all, "--no-"+given)
+			}
 		}
 	}
 	return all
