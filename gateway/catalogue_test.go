@@ -25,6 +25,7 @@ type row struct {
 const (
 	unnamed = "[request id: <id_unknown>] "
 	note    = ". NOTE: Setting a non-zero max_batch_size in the model config requires a batch dimension to be prepended to each input shape. If you want to specify the full shape including the batch dim in your input dims config, try setting max_batch_size to zero. See the model configuration docs for more info on max_batch_size."
+	noShm   = "Client shared memory is disabled. Start the server with '--allow-client-shm=true' to enable."
 	oneOf   = "Input must set only one of the following fields: 'data', 'binary_data_size' in 'parameters', 'shared_memory_region' in 'parameters'. But "
 	parse   = "failed to parse the request JSON buffer: "
 )
@@ -139,9 +140,8 @@ var (
 		{name: "the first of many outputs twice", body: inputs(good, `"outputs":[`+names(40)+`,{"name":"n0"}]`), status: 400, text: "output 'n0' already exists in request"},
 		{name: "ten thousand outputs", body: inputs(good, `"outputs":[`+names(10_000)+`]`), status: 400, text: unnamed + "unexpected inference output 'n0' for model 'scale'"},
 		{name: "binary_data", body: inputs(good, `"outputs":[{"name":"y","parameters":{"binary_data":"true"}}]`), status: 500, text: "Unable to parse 'binary_data': attempt to access JSON non-boolean as boolean"},
-		{name: "classification", body: inputs(good, `"outputs":[{"name":"y","parameters":{"classification":1}}]`), status: 501, text: "output 'y': the parameter 'classification' is not supported", why: "not supported yet"},
-		{name: "output to shared memory", body: inputs(good, `"outputs":[{"name":"y","parameters":{"shared_memory_region":"r"}}]`), status: 501, text: "Client shared memory is disabled. Ask for the tensor's bytes in the answer instead.", why: "there is no flag to name that would enable it"},
-		{name: "input from shared memory", body: inputs(`{"name":"x","shape":[1,4],"datatype":"FP32","parameters":{"shared_memory_region":"r"}}`), status: 501, text: "Client shared memory is disabled. Send the tensor's bytes in the request instead.", why: "there is no flag to name that would enable it"},
+		{name: "output to shared memory", body: inputs(good, `"outputs":[{"name":"y","parameters":{"shared_memory_region":"r"}}]`), status: 501, text: noShm},
+		{name: "input from shared memory", body: inputs(`{"name":"x","shape":[1,4],"datatype":"FP32","parameters":{"shared_memory_region":"r"}}`), status: 501, text: noShm},
 	}
 
 	modelRows = []row{

@@ -8,8 +8,8 @@ import (
 	"galatea/tensor"
 )
 
-// fill finds each input's data: the next bytes of the tail, or its JSON text. It
-// reports whether an input lies in the body.
+// fill finds each input's data: the next bytes of the tail, its JSON text, or shared
+// memory. It reports whether an input lies in the body.
 func (x *exchange) fill() (inBody bool, err error) {
 	all, room := x.json.Inputs, 0
 	for i := range all {
@@ -21,11 +21,15 @@ func (x *exchange) fill() (inBody bool, err error) {
 		}
 	}
 	for i := range all {
-		if all[i].Data != nil {
+		size := find(all[i].Parameters, "binary_data_size")
+		switch {
+		case all[i].Data != nil:
 			err = x.decodeJSON(all[i].Data, &x.inputs[i], room)
-		} else {
+		case size != nil:
 			inBody = true
-			err = x.cut(find(all[i].Parameters, "binary_data_size"), &x.inputs[i])
+			err = x.cut(size, &x.inputs[i])
+		default:
+			err = x.shared(i)
 		}
 		if err != nil {
 			return false, err
@@ -39,22 +43,22 @@ func (x *exchange) fill() (inBody bool, err error) {
 
 // checkSource refuses an input without data, or with two kinds of it.
 func checkSource(in *jsontensor.Input) error {
-	text := in.Data
-	binary, shared := find(in.Parameters, "binary_data_size") != nil, find(in.Parameters, "shared_memory_region") != nil
-	switch {
-	case (text != nil) != binary && !shared:
-		return nil
-	case text == nil && !binary && shared:
-		return wire.Unsupported("Client shared memory is disabled. Send the tensor's bytes in the request instead.")
-	}
-	what := ""
+	what, sources := "", 0
 	for _, field := range []struct {
 		set  bool
 		name string
-	}{{text != nil, " 'data'"}, {binary, " 'binary_data_size'"}, {shared, " 'shared_memory_region'"}} {
+	}{
+		{in.Data != nil, " 'data'"},
+		{find(in.Parameters, "binary_data_size") != nil, " 'binary_data_size'"},
+		{find(in.Parameters, "shared_memory_region") != nil, " 'shared_memory_region'"},
+	} {
 		if field.set {
 			what += field.name
+			sources++
 		}
+	}
+	if sources == 1 {
+		return nil
 	}
 	if what == "" {
 		what = "no field is set"
@@ -75,6 +79,29 @@ func (x *exchange) cut(raw []byte, t *tensor.Tensor) error {
 	}
 	t.Data, x.tail = x.tail[:size:size], x.tail[size:]
 	return nil
+}
+
+// shared reads an input from shared memory.
+func (x *exchange) shared(i int) error {
+	service := x.gateway.o.Service
+	p, err := x.gateway.partOf(x.json.Inputs[i].Parameters)
+	if err != nil {
+		return err
+	}
+	t := &x.inputs[i]
+	if want, err := t.Shape.Bytes(t.DType); err == nil && t.DType != tensor.Bytes && uint64(want) != p.Size {
+		return wire.Invalid("input byte size mismatch for input '%s' for model '%s'. Expected %d, got %d", t.Name, x.model, want, p.Size)
+	}
+	if err := service.Regions().Check(p); err != nil { // before memory is taken
+		return err
+	}
+	part := held{budget: service.Memory()}
+	if err := part.resize(int(p.Size)); err != nil {
+		return err
+	}
+	x.parts = append(x.parts, part)
+	t.Data = part.B
+	return service.Regions().Read(p, t.Data)
 }
 
 // roomFor is the most that a tensor's text can take as bytes, aligned for any type.

@@ -6,6 +6,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"galatea/gateway/wire"
 	"galatea/infer"
 	"galatea/internal/jsontensor"
 	"galatea/tensor"
@@ -19,7 +20,8 @@ type exchange struct {
 	holders atomic.Int32
 	body    held
 	from    paced
-	values  held // tensors that came as JSON
+	values  held   // tensors that came as JSON
+	parts   []held // and those from shared memory
 
 	json   jsontensor.Request
 	tail   []byte // binary tensors not yet taken
@@ -33,11 +35,12 @@ type exchange struct {
 
 var _ infer.Memory = (*exchange)(nil)
 
-// wanted is how the caller wants the answer encoded.
+// wanted is how the caller wants the answer.
 type wanted struct {
-	names  []string // the outputs that the request lists
-	binary []bool   // for each of them
-	rest   bool     // for outputs that it does not list
+	names   []string      // the outputs that the request lists
+	binary  []bool        // for each of them, whether its bytes are wanted as they are
+	outputs []wire.Output // and what else is
+	rest    bool          // as binary, for outputs that it does not list
 }
 
 // newExchange returns an exchange that the handler holds.
@@ -69,7 +72,8 @@ func (x *exchange) done() {
 	clear(x.inputs)
 	clear(x.wanted.names)
 	x.inputs, x.dims = x.inputs[:0], x.dims[:0]
-	x.wanted = wanted{names: x.wanted.names[:0], binary: x.wanted.binary[:0]}
+	clear(x.wanted.outputs)
+	x.wanted = wanted{names: x.wanted.names[:0], binary: x.wanted.binary[:0], outputs: x.wanted.outputs[:0]}
 	x.req, x.from, x.model = infer.Request{}, paced{}, ""
 	x.gateway.exchanges.Put(x)
 }
@@ -85,6 +89,10 @@ func (x *exchange) free() {
 	x.tail = nil
 	x.body.release()
 	x.values.release()
+	for i := range x.parts {
+		x.parts[i].release()
+	}
+	x.parts = x.parts[:0]
 }
 
 // decode reads the body and makes the request of it. On success the request owns the
@@ -110,5 +118,14 @@ func (x *exchange) decode(c *gin.Context) error {
 // answer is sent.
 func (x *exchange) ask(ctx context.Context) (*infer.Response, error) {
 	defer x.req.Release()
-	return x.gateway.o.Service.Infer(ctx, &x.req)
+	service := x.gateway.o.Service
+	resp, err := service.Infer(ctx, &x.req)
+	if err != nil {
+		return nil, err
+	}
+	if err := service.Deliver(resp, x.wanted.outputs); err != nil {
+		resp.Release()
+		return nil, err
+	}
+	return resp, nil
 }

@@ -117,12 +117,15 @@ func boolOf(name string, raw []byte) (bool, error) {
 
 // sequenceID reads an identifier, which may be a number or a string.
 func sequenceID(raw []byte) (string, error) {
-	var text string
 	if _, err := strconv.ParseUint(string(raw), 10, 64); err == nil {
 		return string(raw), nil
 	}
+	return stringOf("sequence_id", raw)
+}
+
+func stringOf(name string, raw []byte) (text string, err error) {
 	if json.Unmarshal(raw, &text) != nil || raw[0] != '"' {
-		return "", wrongType("sequence_id", "string")
+		return "", wrongType(name, "string")
 	}
 	return text, nil
 }
@@ -165,36 +168,90 @@ func (x *exchange) outputs(all []jsontensor.Output) error {
 		if many != nil {
 			many[name] = true
 		}
-		binary, err := outputAsBinary(name, o.Parameters)
+		binary, output, err := x.gateway.outputOf(name, o.Parameters)
+		if err == nil {
+			err = x.gateway.o.Service.CheckOutput(output)
+		}
 		if err != nil {
 			return err
 		}
-		w.names, w.binary = append(w.names, name), append(w.binary, binary)
+		w.names, w.binary, w.outputs = append(w.names, name), append(w.binary, binary), append(w.outputs, output)
 	}
 	x.req.Outputs = w.names
+	wire.Classes(&x.req, w.outputs)
 	return nil
 }
 
 // fewOutputs are so few that comparing each with all others is the fastest.
 const fewOutputs = 16
 
-func outputAsBinary(name string, parameters []jsontensor.Parameter) (bool, error) {
-	if find(parameters, "classification") != nil {
-		return false, wire.Unsupported("output '%s': the parameter 'classification' is not supported", name)
+// outputOf reads an output's parameters: whether its bytes are wanted as they are, and
+// what else is.
+func (g *Gateway) outputOf(name string, parameters []jsontensor.Parameter) (binary bool, o wire.Output, err error) {
+	if len(parameters) == 0 {
+		return false, o, nil
 	}
-	if find(parameters, "shared_memory_region") != nil {
-		return false, wire.Unsupported("Client shared memory is disabled. Ask for the tensor's bytes in the answer instead.")
+	raw := find(parameters, "binary_data")
+	if raw != nil {
+		binary, err = boolOf("binary_data", raw)
 	}
-	if raw := find(parameters, "binary_data"); raw != nil {
-		return boolOf("binary_data", raw)
+	if classes := find(parameters, "classification"); err == nil && classes != nil {
+		o.Classes, err = uint64Of("classification", classes)
 	}
-	return false, nil
+	if err == nil {
+		o.Part, err = g.partOf(parameters)
+	}
+	if err == nil && raw != nil && o.Part.Region != "" {
+		err = wire.Invalid("Output '%s' can't set both 'binary_data' and 'shared_memory_region'", name)
+	}
+	return binary, o, err
 }
 
-// asBinary reports whether the caller wants an output's bytes as they are.
-func (w wanted) asBinary(output string) bool {
-	if i := slices.Index(w.names, output); i >= 0 {
-		return w.binary[i]
+// partOf reads where in shared memory a tensor lies; no region where it does not.
+func (g *Gateway) partOf(parameters []jsontensor.Parameter) (p wire.Part, err error) {
+	raw := find(parameters, "shared_memory_region")
+	switch {
+	case raw == nil:
+		return p, nil
+	case g.o.Service.Regions() == nil:
+		return p, wire.ErrNoRegions
 	}
-	return w.rest
+	if p.Region, err = stringOf("shared_memory_region", raw); err != nil {
+		return p, err
+	}
+	size := find(parameters, "shared_memory_byte_size")
+	if p.Region == "" || size == nil {
+		return p, missingField("shared_memory_byte_size")
+	}
+	if p.Size, err = uint64Of("shared_memory_byte_size", size); err != nil {
+		return p, err
+	}
+	if offset := find(parameters, "shared_memory_offset"); offset != nil {
+		p.Offset, err = uint64Of("shared_memory_offset", offset)
+	}
+	return p, err
+}
+
+// form is how an output is sent.
+type form uint8
+
+const (
+	asJSON form = iota
+	asBinary
+	asShared // it is in shared memory
+)
+
+// of returns how an output is sent.
+func (w wanted) of(output string) form {
+	binary := w.rest
+	if i := slices.Index(w.names, output); i >= 0 {
+		if w.outputs[i].Part.Region != "" {
+			return asShared
+		}
+		binary = w.binary[i]
+	}
+	if binary {
+		return asBinary
+	}
+	return asJSON
 }

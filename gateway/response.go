@@ -41,13 +41,17 @@ func appendResponse(dst []byte, resp *infer.Response, id string, w wanted) (out 
 			}
 			dst = strconv.AppendInt(dst, d, 10)
 		}
-		dst = append(dst, ']', ',')
-		if w.asBinary(t.Name) {
-			dst = append(dst, `"parameters":{"binary_data_size":`...)
+		dst = append(dst, ']')
+		switch w.of(t.Name) {
+		case asBinary:
+			dst = append(dst, `,"parameters":{"binary_data_size":`...)
 			dst = append(strconv.AppendInt(dst, int64(len(t.Data)), 10), '}')
 			binary += len(t.Data)
-		} else if dst, err = appendData(dst, t); err != nil {
-			return nil, 0, err
+		case asJSON:
+			if dst, err = appendData(append(dst, ','), t); err != nil {
+				return nil, 0, err
+			}
+		case asShared: // neither data nor its size
 		}
 		dst = append(dst, '}')
 	}
@@ -149,7 +153,7 @@ func writeParts(to io.Writer, head []byte, resp *infer.Response, w wanted) {
 		return
 	}
 	for _, t := range resp.Outputs {
-		if !w.asBinary(t.Name) || len(t.Data) == 0 {
+		if w.of(t.Name) != asBinary || len(t.Data) == 0 {
 			continue
 		}
 		if _, err := to.Write(t.Data); err != nil {
