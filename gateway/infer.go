@@ -62,7 +62,7 @@ func refOf(c *gin.Context) (infer.Ref, error) {
 	}
 	version, err := strconv.ParseInt(text, 10, 64)
 	if err != nil || version == 0 {
-		return ref, wire.Invalid("failed to get model version from specified version string '%s' (details: stol), version should be an integral value > 0", text)
+		return ref, wire.VersionError(text)
 	}
 	ref.Version = version
 	return ref, nil

@@ -15,6 +15,7 @@ import (
 	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/trace"
 
+	"galatea/gateway/wire"
 	"galatea/infer"
 )
 
@@ -75,11 +76,6 @@ type requestCounts struct {
 	times map[RouteStatus]*infer.Histogram
 }
 
-// requestBounds are the upper ends of the buckets of that, in seconds.
-var requestBounds = []float64{
-	0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30,
-}
-
 // RouteStatus is a route, as its pattern, and an HTTP status that it answered.
 type RouteStatus struct {
 	Route  string
@@ -97,7 +93,7 @@ func (r *requestCounts) add(route string, status int, took time.Duration) {
 		h = &infer.Histogram{}
 		r.times[RouteStatus{route, status}] = h
 	}
-	h.Observe(requestBounds, took.Seconds())
+	h.Observe(wire.RequestBounds, took.Seconds())
 }
 
 // Requests returns how long requests took, from their headers to the end of their

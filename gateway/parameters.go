@@ -133,7 +133,7 @@ func stringOf(name string, raw []byte) (text string, err error) {
 // custom checks a parameter that is the caller's own.
 func custom(name string, raw []byte) error {
 	if strings.HasPrefix(name, "triton_") {
-		return wire.Invalid("parameter keys starting with 'triton_' are reserved for Triton usage and should not be specified.")
+		return wire.ErrReservedParameter
 	}
 	switch raw[0] {
 	case 'n', '[', '{':
@@ -201,7 +201,7 @@ func (g *Gateway) outputOf(name string, parameters []jsontensor.Parameter) (bina
 	if err == nil {
 		o.Part, err = g.partOf(parameters)
 	}
-	if err == nil && raw != nil && o.Part.Region != "" {
+	if err == nil && binary && o.Part.Region != "" {
 		err = wire.Invalid("Output '%s' can't set both 'binary_data' and 'shared_memory_region'", name)
 	}
 	return binary, o, err

@@ -123,8 +123,6 @@ func (x *exchange) input(j *jsontensor.Input, t *tensor.Tensor) error {
 		x.dims = append(x.dims, int64(n))
 	}
 	t.Shape = x.dims[from:len(x.dims):len(x.dims)]
-	if _, err := t.Shape.Bytes(t.DType); err != nil {
-		return wire.Invalid("invalid shape for input '%s': shape %v causes total element count to exceed maximum size of %d", t.Name, t.Shape, int64(math.MaxInt64))
-	}
-	return nil
+	_, err = wire.CheckShape(*t)
+	return err
 }

@@ -16,6 +16,7 @@ import (
 
 	"galatea/backend/onnx"
 	"galatea/config"
+	"galatea/gateway/rpc"
 	"galatea/internal/app"
 	"galatea/internal/telemetry"
 	"galatea/repository"
@@ -34,11 +35,19 @@ type serveCmd struct {
 
 	HTTPAddress    string `name:"http-address" default:"127.0.0.1" help:"Address to listen on; 0.0.0.0 is all."`
 	HTTPPort       int    `name:"http-port" default:"8000" help:"Port for requests."`
+	GRPCPort       int    `name:"grpc-port" default:"8001" help:"Port for gRPC; -1 is none. With --http-port's number, both are answered on that port."`
 	MetricsAddress string `placeholder:"ADDR" help:"Address for metrics, if not --http-address."`
 	MetricsPort    int    `default:"8002" help:"Port for metrics; -1 is none."`
 	AllowClientShm bool   `help:"Let clients name POSIX shared memory of this machine that tensors are read from and written to. Whoever may send requests can then use whatever this process may."`
 	StrictTriton   bool   `default:"true" negatable:"" help:"Answer as Triton does also where that is odd: 500 for JSON that cannot be read, health without a body. Without it, 400 and the bodies that the KServe protocol has."`
 	Pprof          bool   `help:"Serve Go's profiles at /debug/pprof on the metrics port."`
+
+	GRPCKeepaliveTime                       time.Duration `name:"grpc-keepalive-time" default:"2h" help:"Silence on a gRPC connection after which the server asks whether the client is there."`
+	GRPCKeepaliveTimeout                    time.Duration `name:"grpc-keepalive-timeout" default:"20s" help:"How long the client may take to say so."`
+	GRPCKeepalivePermitWithoutCalls         bool          `name:"grpc-keepalive-permit-without-calls" help:"Let gRPC clients ping without a call in progress."`
+	GRPCHTTP2MinRecvPingIntervalWithoutData time.Duration `name:"grpc-http2-min-recv-ping-interval-without-data" default:"5m" help:"Least time between pings of a gRPC client; one that pings more often is sent away."`
+	GRPCMaxConnectionAge                    time.Duration `name:"grpc-max-connection-age" help:"Age at which a gRPC connection is ended, so that clients look for other servers. (default: none)"`
+	GRPCMaxConnectionAgeGrace               time.Duration `name:"grpc-max-connection-age-grace" help:"How long calls on such a connection may take. (default: as long as they do)"`
 
 	HTTPMaxInputSize int64 `name:"http-max-input-size" placeholder:"BYTES" help:"Largest request body. (default: the config file's, else 64 MiB)"`
 
@@ -80,6 +89,7 @@ func (s *serveCmd) serve(ctx context.Context) error {
 		Repositories: s.ModelRepository, DefaultModelName: s.DefaultModelName,
 		Control: repository.Mode(s.ModelControlMode), LoadModels: s.LoadModel, LoadThreads: s.ModelLoadThreadCount, StateDir: s.StateDir, GraphCache: s.GraphCache,
 		HTTPAddress: s.HTTPAddress, HTTPPort: s.HTTPPort, MetricsAddress: s.MetricsAddress, MetricsPort: s.MetricsPort, Pprof: s.Pprof,
+		GRPCPort: s.GRPCPort, GRPCKeepalive: s.keepalive(),
 		ConfigFile: s.Config, Override: s.override,
 		ExitTimeout: time.Duration(s.ExitTimeoutSecs) * time.Second, ShutdownDelay: s.ShutdownDelay,
 		ExitOnError: s.ExitOnError, StrictReadiness: s.StrictReadiness, Lenient: !s.StrictTriton, ClientSharedMemory: s.AllowClientShm,
@@ -97,6 +107,15 @@ func (s *serveCmd) serve(ctx context.Context) error {
 	})
 	defer stopReloads()
 	return a.Wait(ctx)
+}
+
+// keepalive is what the flags say of gRPC's connections.
+func (s *serveCmd) keepalive() rpc.Keepalive {
+	return rpc.Keepalive{
+		Time: s.GRPCKeepaliveTime, Timeout: s.GRPCKeepaliveTimeout,
+		MinPing: s.GRPCHTTP2MinRecvPingIntervalWithoutData, PingWithoutCalls: s.GRPCKeepalivePermitWithoutCalls,
+		MaxConnectionAge: s.GRPCMaxConnectionAge, MaxConnectionGrace: s.GRPCMaxConnectionAgeGrace,
+	}
 }
 
 // override is what the flags say over the file.

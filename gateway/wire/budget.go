@@ -15,10 +15,20 @@ func (b *Budget) Take(n int64) error {
 	held := b.held.Add(n)
 	if limit := b.limit.Load(); limit > 0 && held > limit && n > 0 {
 		b.held.Add(-n)
-		return Unavailable("the server holds as many bytes of requests as it may (http.max_inflight_bytes): try again in a moment")
+		return errFull
 	}
 	return nil
 }
+
+// Full returns an error when more is held than there is, as Count allows.
+func (b *Budget) Full() error {
+	if limit := b.limit.Load(); limit > 0 && b.held.Load() > limit {
+		return errFull
+	}
+	return nil
+}
+
+var errFull = Unavailable("the server holds as many bytes of requests as it may (http.max_inflight_bytes): try again in a moment")
 
 // Count takes n bytes whatever the limit, for memory that is there already. It counts
 // against what is taken later.

@@ -27,32 +27,25 @@ type Logs interface {
 	SetLogs(s LogSettings)
 }
 
-// LogSettings returns the settings by Triton's names: booleans, a number, and texts. The
-// file is the standard error stream, whose lines have times in ISO 8601.
-func (s *Service) LogSettings() (map[string]any, error) {
+// SetLogs changes settings, whose values are bool, uint64 and string, and returns all of
+// them: bool, int and string. Nothing is changed when anything is wrong. The file is the
+// standard error stream, whose lines have times in ISO 8601.
+func (s *Service) SetLogs(change map[string]any) (map[string]any, error) {
 	if s.o.Logs == nil {
 		return nil, Unsupported("the log of this server cannot be changed")
 	}
 	l := s.o.Logs.LogSettings()
+	for name, value := range change {
+		if err := l.set(name, value); err != nil {
+			return nil, err
+		}
+	}
+	if len(change) > 0 {
+		s.o.Logs.SetLogs(l)
+	}
 	return map[string]any{
 		logFile: "", logInfo: l.Info, logWarning: l.Warning, logError: l.Error, logVerbose: l.Verbose, logFormat: "ISO8601",
 	}, nil
-}
-
-// SetLogs changes settings; values are bool, uint64 and string. Nothing is changed when
-// anything is wrong.
-func (s *Service) SetLogs(settings map[string]any) error {
-	if s.o.Logs == nil {
-		return Unsupported("the log of this server cannot be changed")
-	}
-	l := s.o.Logs.LogSettings()
-	for name, value := range settings {
-		if err := l.set(name, value); err != nil {
-			return err
-		}
-	}
-	s.o.Logs.SetLogs(l)
-	return nil
 }
 
 func (l *LogSettings) set(name string, value any) error {

@@ -17,9 +17,6 @@ type Regions struct{ all shm.Regions }
 // ErrNoRegions says that clients may not use shared memory.
 var ErrNoRegions = Unsupported("Client shared memory is disabled. Start the server with '--allow-client-shm=true' to enable.")
 
-// ErrNoCUDA says that memory of a GPU cannot be shared.
-var ErrNoCUDA = Unsupported("CUDA shared memory is not supported by this server: use system shared memory, or send tensors in the request")
-
 // reserved begins the keys of objects that are not clients'.
 const reserved = "triton_python_backend_shm_region_"
 
@@ -70,6 +67,27 @@ func (r *Regions) List(name string) ([]shm.Region, error) {
 		return nil, NotFound("Unable to find system shared memory region: '%s'", name)
 	}
 	return list, nil
+}
+
+// RegisterCUDA refuses memory of a GPU: nothing here could read it.
+func (r *Regions) RegisterCUDA(name string) error {
+	if r == nil {
+		return ErrNoRegions
+	}
+	return Unsupported("failed to register CUDA shared memory region: '%s', GPUs not supported", name)
+}
+
+// CUDAStatus returns nil for all regions in memory of a GPU, of which there are none, and
+// an error for one of them.
+func (r *Regions) CUDAStatus(name string) error {
+	switch {
+	case r == nil:
+		return ErrNoRegions
+	case name != "":
+		return NotFound("Unable to find cuda shared memory region: '%s'", name)
+	default:
+		return nil
+	}
 }
 
 // Part is where a tensor lies in shared memory.

@@ -170,6 +170,18 @@ func (t *Traces) Set(model string, settings map[string][]string) error {
 	return nil
 }
 
+// SetTraces changes the settings of traces of a model that is there, or with "" of all, and
+// returns them as they are then.
+func (s *Service) SetTraces(model string, change map[string][]string) (map[string][]string, error) {
+	if model != "" && len(s.o.Models.Versions(model)) == 0 {
+		return nil, NotFound("Request for unknown model: '%s' is not found", model)
+	}
+	if err := s.o.Traces.Set(model, change); err != nil {
+		return nil, err
+	}
+	return s.o.Traces.Settings(model), nil
+}
+
 func (t *Traces) check(name string, value []string) error {
 	switch name {
 	case traceFile, traceMode:

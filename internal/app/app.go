@@ -7,9 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"net/http/pprof"
 	"os"
-	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -19,9 +17,9 @@ import (
 	"galatea/backend"
 	"galatea/config"
 	"galatea/gateway"
+	"galatea/gateway/rpc"
 	"galatea/gateway/wire"
 	"galatea/internal/http1"
-	"galatea/internal/telemetry"
 	"galatea/repository"
 	"galatea/repository/dir"
 	"galatea/rollout"
@@ -42,6 +40,8 @@ type Options struct {
 
 	HTTPAddress    string // host to listen on
 	HTTPPort       int    // 0: any
+	GRPCPort       int    // 0: any; -1: no gRPC; HTTPPort's, if that is not 0: both on one port
+	GRPCKeepalive  rpc.Keepalive
 	MetricsAddress string // "": HTTPAddress
 	MetricsPort    int    // 0: any; -1: no metrics
 	Pprof          bool
@@ -79,10 +79,12 @@ type App struct {
 	limiter  scheduler.Limiter // of what the runs of all models share
 	director *rollout.Director
 	gateway  *gateway.Gateway
+	rpc      *rpc.Server   // nil: no gRPC
 	regions  *wire.Regions // nil: clients may not use shared memory
 	leaving  atomic.Bool
 
 	http, metrics net.Listener
+	grpc          net.Listener // nil: no gRPC, or on http
 	servers       []*http1.Server
 	failed        chan error
 	wg            sync.WaitGroup
@@ -122,11 +124,15 @@ func Start(ctx context.Context, o Options) (*App, error) {
 		Mode: o.Control, LoadModels: o.LoadModels, LoadThreads: o.LoadThreads, DrainTimeout: o.ExitTimeout, Settings: settings, Store: store, Log: o.Log,
 	})
 	a.director = newDirector(a.router, a.control, o.Log)
+	service := a.service()
 	a.gateway = gateway.New(gateway.Options{
-		Service: a.service(), Decisions: a.control, Rollouts: a.router, Events: a.control.Events(),
+		Service: service, Decisions: a.control, Rollouts: a.router, Events: a.control.Events(),
 		Counts: func(t repository.TrialInfo) any { return a.director.Counts(trialOf(t)) },
 		Limits: limits(a.live.Load()), Lenient: o.Lenient, Log: o.Log,
 	})
+	if o.GRPCPort >= 0 {
+		a.rpc = rpc.New(rpc.Options{Service: service, MaxMessageSize: int(a.live.Load().HTTP.MaxInputSize), Keepalive: o.GRPCKeepalive, Log: o.Log})
+	}
 	a.run(ctx)
 	return a, nil
 }
@@ -188,57 +194,11 @@ func (a *App) Reload() error {
 	return nil
 }
 
-func (a *App) listen(ctx context.Context) error {
-	var lc net.ListenConfig
-	var err error
-	if a.http, err = lc.Listen(ctx, "tcp", net.JoinHostPort(a.o.HTTPAddress, strconv.Itoa(a.o.HTTPPort))); err != nil {
-		return fmt.Errorf("--http-port: %w", err)
-	}
-	if a.o.MetricsPort < 0 {
-		return nil
-	}
-	address := a.o.MetricsAddress
-	if address == "" {
-		address = a.o.HTTPAddress
-	}
-	if a.metrics, err = lc.Listen(ctx, "tcp", net.JoinHostPort(address, strconv.Itoa(a.o.MetricsPort))); err != nil {
-		return errors.Join(fmt.Errorf("--metrics-port: %w", err), a.http.Close())
-	}
-	return nil
-}
-
-func (a *App) closeListeners() error {
-	err := a.http.Close()
-	if a.metrics != nil {
-		err = errors.Join(err, a.metrics.Close())
-	}
-	return err
-}
-
-// HTTPAddr is where the front listens.
-func (a *App) HTTPAddr() string { return a.http.Addr().String() }
-
-// MetricsAddr is where metrics are, "" without.
-func (a *App) MetricsAddr() string {
-	if a.metrics == nil {
-		return ""
-	}
-	return a.metrics.Addr().String()
-}
-
 // Router is the read side of the repository.
 func (a *App) Router() *repository.Router { return a.router }
 
 // FirstPass is closed when everything that was there at the start is ready or has failed.
 func (a *App) FirstPass() <-chan struct{} { return a.control.FirstPass() }
-
-// Timeouts of the servers. A body has time by its size, see package gateway.
-const (
-	headerTimeout = 10 * time.Second
-	idleTimeout   = 2 * time.Minute
-	answerTimeout = 10 * time.Minute
-	maxHeader     = 64 << 10
-)
 
 func (a *App) run(ctx context.Context) {
 	// The background outlives ctx: requests are served while it ends.
@@ -248,29 +208,25 @@ func (a *App) run(ctx context.Context) {
 	a.wg.Go(func() { a.control.Run(background) })
 	a.wg.Go(func() { a.director.Run(background) })
 	a.wg.Go(func() { watchdog(background, a.router, a.o.Log) })
-	a.serve(background, a.http, a.gateway)
+	front := http.Handler(a.gateway)
+	if a.rpc != nil && a.o.onePort() {
+		front = shared{a.rpc, a.gateway}
+	}
+	a.serve(background, a.http, front)
+	if a.grpc != nil {
+		a.wg.Go(func() {
+			if err := a.rpc.Serve(a.grpc); err != nil {
+				a.fail(fmt.Errorf("serve on %v: %w", a.grpc.Addr(), err))
+			}
+		})
+	}
 	if a.metrics != nil {
 		a.serve(background, a.metrics, a.metricsHandler())
 	}
 	if a.o.StateDir == "" {
 		a.o.Log.Info("no --state-dir: what is decided while the server runs (labels, rollbacks, rollouts) is forgotten when it ends")
 	}
-	a.o.Log.Info("listening", slog.String("http", a.HTTPAddr()), slog.String("metrics", a.MetricsAddr()), slog.String("version", a.o.Version))
-}
-
-// serve answers on a listener. Errors of single connections are for debugging only.
-func (a *App) serve(ctx context.Context, l net.Listener, h http.Handler) {
-	s := &http.Server{
-		Handler: h, ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, WriteTimeout: answerTimeout, MaxHeaderBytes: maxHeader,
-		ErrorLog: slog.NewLogLogger(a.o.Log.Handler(), slog.LevelDebug),
-	}
-	front := http1.New(ctx, s)
-	a.servers = append(a.servers, front)
-	a.wg.Go(func() {
-		if err := front.Serve(l); !errors.Is(err, http.ErrServerClosed) {
-			a.fail(fmt.Errorf("serve on %v: %w", l.Addr(), err))
-		}
-	})
+	a.o.Log.Info("listening", slog.String("http", a.HTTPAddr()), slog.String("grpc", a.GRPCAddr()), slog.String("metrics", a.MetricsAddr()), slog.String("version", a.o.Version))
 }
 
 func (a *App) fail(err error) {
@@ -278,19 +234,6 @@ func (a *App) fail(err error) {
 	case a.failed <- err:
 	default:
 	}
-}
-
-func (a *App) metricsHandler() http.Handler {
-	mux := http.NewServeMux()
-	mux.Handle("GET /metrics", telemetry.Handler(telemetry.Sources{Models: a.router, Rollouts: a.router, Front: a.gateway, ConfigOK: a.configOK.Load}))
-	if a.o.Pprof {
-		mux.HandleFunc("/debug/pprof/", pprof.Index)
-		mux.HandleFunc("/debug/pprof/cmdline", pprof.Cmdline)
-		mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
-		mux.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
-		mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
-	}
-	return mux
 }
 
 // announce says that the first pass has ended.
@@ -325,6 +268,12 @@ func (a *App) Wait(ctx context.Context) error {
 	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.o.ExitTimeout)
 	defer cancel()
 	a.gateway.EndStreams()
+	if a.rpc != nil {
+		if closeErr := a.rpc.Shutdown(drain); closeErr != nil {
+			a.o.Log.Warn("gRPC calls were still running at the end of --exit-timeout-secs", slog.Any("err", closeErr))
+			a.rpc.Close()
+		}
+	}
 	for _, s := range a.servers {
 		if closeErr := s.Shutdown(drain); closeErr != nil {
 			a.o.Log.Warn("requests were still running at the end of --exit-timeout-secs", slog.Any("err", closeErr))

@@ -46,7 +46,7 @@ func startGateway(ctx context.Context, setup json.RawMessage) (part, any, error)
 	}
 	ctx, stop := context.WithCancel(ctx)
 	a, err := app.Start(ctx, app.Options{
-		Repositories: []string{s.Root}, Control: repository.ModePoll, HTTPAddress: "127.0.0.1",
+		Repositories: []string{s.Root}, Control: repository.ModePoll, HTTPAddress: "127.0.0.1", GRPCPort: -1,
 		ExitTimeout: 5 * time.Second, Version: "benchserve", Backend: ort, Log: log,
 	})
 	if err != nil {

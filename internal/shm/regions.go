@@ -162,7 +162,7 @@ func (r *Regions) find(name string, offset, size uint64) (*open, error) {
 	switch {
 	case o == nil:
 		return nil, ErrUnknown
-	case offset > o.Size:
+	case offset >= o.Size:
 		return nil, ErrOffset
 	case size > o.Size-offset:
 		return nil, ErrRange

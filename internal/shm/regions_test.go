@@ -63,7 +63,8 @@ func TestAccessesStayWithinTheirRegion(t *testing.T) {
 		want         error
 	}{
 		{"a", 0, 6, nil},
-		{"a", 6, 0, nil},
+		{"a", 5, 1, nil},
+		{"a", 6, 0, shm.ErrOffset},
 		{"a", 0, 7, shm.ErrRange},
 		{"a", 1, math.MaxUint64, shm.ErrRange},
 		{"a", 7, 0, shm.ErrOffset},

@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"galatea/gateway"
+	"galatea/gateway/rpc"
 	"galatea/infer"
 	"galatea/repository"
 )
@@ -30,7 +31,8 @@ type Sources struct {
 		Requests() map[gateway.RouteStatus]infer.Histogram
 		InflightBytes() int64
 	}
-	ConfigOK func() bool // whether the last reload of the server's file was applied
+	Calls    func() map[rpc.MethodCode]infer.Histogram // of gRPC; nil: none
+	ConfigOK func() bool                               // whether the last reload of the server's file was applied
 }
 
 // Handler answers GET /metrics.
@@ -76,6 +78,13 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 		labels := labelled{names: []string{"route", "status"}, values: []string{k.Route, strconv.Itoa(k.Status)}}
 		labels.counter(out, "galatea_http_requests_total", "Number of HTTP requests answered, by route and status", float64(h.Count()))
 		labels.histogram(out, "galatea_http_request_duration_seconds", "Time from an HTTP request's headers to the end of its answer, by route and status", h)
+	}
+	if c.Calls != nil {
+		for k, h := range c.Calls() {
+			labels := labelled{names: []string{"method", "code"}, values: []string{k.Method, k.Code}}
+			labels.counter(out, "galatea_grpc_requests_total", "Number of gRPC calls answered, by method and code", float64(h.Count()))
+			labels.histogram(out, "galatea_grpc_request_duration_seconds", "Time from a gRPC call's arrival to its status, by method and code", h)
+		}
 	}
 	none := labelled{}
 	none.gauge(out, "galatea_http_inflight_bytes", "Bytes of request bodies held at the moment", float64(c.Front.InflightBytes()))
