@@ -86,6 +86,11 @@ var tritonParameters = []string{
 	"cudnn_conv_algo_search", "do_copy_in_default_stream", "gpu_mem_limit",
 }
 
+// KnownParameter reports whether parameters may hold the key.
+func KnownParameter(key string) bool {
+	return sessionEntry.MatchString(key) || slices.ContainsFunc(parameters, func(known parameter) bool { return known.key == key })
+}
+
 // session reads the parameters, and reports what is wrong with them.
 func (p Parameters) session(r *report) Session {
 	s := Session{MemArena: true, MemPattern: true}

@@ -2,7 +2,9 @@ package config
 
 import (
 	"fmt"
+	"io/fs"
 	"maps"
+	"path"
 	"regexp"
 	"slices"
 	"strings"
@@ -16,6 +18,7 @@ func (m *Model) check(r *report) {
 	}
 	checkNames(r, "input", m.inputs())
 	checkNames(r, "output", m.outputs())
+	m.checkLabelFiles(r)
 	m.checkInstances(r)
 	m.checkBatching(r)
 	m.checkAccelerators(r)
@@ -49,6 +52,16 @@ func checkNames(r *report, list string, tensors []declared) {
 			continue
 		}
 		first[t.name] = i
+	}
+}
+
+// checkLabelFiles reports label files outside of the model's folder.
+func (m *Model) checkLabelFiles(r *report) {
+	for i, out := range m.Output {
+		name := out.LabelFilename
+		if name != "" && (strings.ContainsAny(name, "\\\x00") || !fs.ValidPath(path.Clean(name)) || path.Clean(name) == ".") {
+			r.fail(fmt.Sprintf("output[%d].label_filename", i), "%s is not in the model's folder: expected a file beside the config, such as labels.txt", quote(name))
+		}
 	}
 }
 
