@@ -127,5 +127,5 @@ func unknownParameter(r *report, key string) {
 	for _, k := range parameters {
 		known = append(known, k.key)
 	}
-	r.add(line, "parameters", "%s", unknownKey(key, nearest(key, known), append(known, "one that starts with session.")))
+	r.add(line, "parameters", "%s", unknownKey(key, Nearest(key, known), append(known, "one that starts with session.")))
 }

@@ -102,7 +102,7 @@ func checkTensorRT(r *report, field string, parameters map[string]string) {
 		case key == "precision_mode" && !slices.Contains(precisions, parameters[key]):
 			r.fail(join(field, key), "unknown value %s: expected %s", quote(parameters[key]), either(precisions))
 		case !slices.Contains(known, key) && !strings.HasPrefix(key, "trt_"):
-			r.add(r.line(join(field, key)), field, "%s", unknownKey(key, nearest(key, known), append(known, "one that starts with trt_")))
+			r.add(r.line(join(field, key)), field, "%s", unknownKey(key, Nearest(key, known), append(known, "one that starts with trt_")))
 		}
 	}
 }

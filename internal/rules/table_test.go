@@ -18,6 +18,7 @@ var levels = map[string]int{
 	"internal/onnxfile":   1,
 
 	"backend":         2,
+	"config/pbtxt":    2,
 	"internal/golden": 2,
 
 	"backend/onnx": 3,
@@ -79,6 +80,9 @@ var fences = []fence{
 
 	{"google.golang.org/grpc", []string{}, []string{"internal/servetest"}, "gRPC ends at its front"},
 	{"google.golang.org/grpc/codes", []string{"gateway/wire"}, []string{"*"}, "the table of errors has both fronts' numbers"},
+	{"google.golang.org/protobuf/encoding/prototext", []string{"config/pbtxt"}, nil, "what was written for Triton is read in one place"},
+	{"google.golang.org/protobuf/encoding/protojson", []string{"config/pbtxt"}, nil, "what was written for Triton is read in one place"},
+	{"google.golang.org/protobuf/reflect", []string{"config/pbtxt"}, nil, "what becomes of a field is looked up by its name"},
 	{"google.golang.org/protobuf/proto", nil, []string{"internal/telemetry"}, "a collector in a test reads what was exported"},
 	{"go.opentelemetry.io/proto/otlp", nil, []string{"internal/telemetry"}, "a collector in a test reads what was exported"},
 	{"go.opentelemetry.io/otel", []string{"internal/telemetry"}, []string{"*"}, "the SDK and its exporters are started in one place; others are handed a Tracer"},
@@ -102,7 +106,7 @@ var fences = []fence{
 
 // purePackages decide or convert, and nothing else: no clock, lock, goroutine, log,
 // file or environment.
-var purePackages = []string{"config", "tensor", "internal/jsontensor"}
+var purePackages = []string{"config", "config/pbtxt", "tensor", "internal/jsontensor"}
 
 // pureFiles are the deciding parts of packages that do more.
 var pureFiles = []string{
