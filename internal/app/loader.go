@@ -97,7 +97,7 @@ func (l *Loader) Load(ctx context.Context, d repository.Desired, phase func(repo
 // tell logs what of a model's configuration does not count.
 func (l *Loader) tell(d repository.Desired) {
 	if notes := d.Config.Origin().Notes; len(notes) > 0 {
-		l.Log.Info("not all of the model's configuration counts", slog.String("model", d.Name), slog.Int64("version", d.Version), slog.String("text", strings.Join(notes, "; ")))
+		l.Log.Info("notes on the model's configuration", slog.String("model", d.Name), slog.Int64("version", d.Version), slog.String("text", strings.Join(notes, "; ")))
 	}
 }
 
