@@ -43,8 +43,9 @@ func (m *Model) Noted(note string) *Model {
 	return &noted
 }
 
-// YAML returns the model as a config.yaml, which parses to the same again, with the
-// notes on its origin as comments. It is empty for a model that leaves everything out.
+// YAML returns the model as a config.yaml, which parses to the same again but for lists
+// of nothing, with the notes on its origin as comments. It is empty for a model that
+// leaves everything out.
 func (m *Model) YAML() []byte {
 	var b bytes.Buffer
 	for _, note := range m.origin.Notes {

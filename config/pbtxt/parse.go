@@ -41,7 +41,8 @@ func ParseSent(name string, data []byte) (*config.Model, []byte, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	return m, m.YAML(), nil
+	printed := m.YAML()
+	return m, printed, nil
 }
 
 // tritons reports whether data is a JSON object all of whose keys are ModelConfig's.

@@ -104,7 +104,7 @@ func demandFile(t *testing.T, err error) {
 	}
 }
 
-func TestWhatASizeLeavesOpen(t *testing.T) {
+func TestHostileFilesAreRefused(t *testing.T) {
 	for name, data := range map[string]string{
 		"a large file":      "# " + strings.Repeat("x", maxBytes),
 		"many values":       strings.Repeat("input{}", 100_000),

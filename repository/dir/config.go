@@ -75,7 +75,8 @@ func (s scanner) config(f folder) (configFile, error) {
 	if parsed.DefaultModelFilename != "" {
 		c.file = parsed.DefaultModelFilename
 	}
-	return c, c.labels(s.fsys, f.path)
+	err = c.labels(s.fsys, f.path)
+	return c, err
 }
 
 // findConfig returns the file that counts, and what is in it; the name of a config.yaml
