@@ -192,7 +192,7 @@ func (d *decoder) unknown(line int, v reflect.Value, key, path string) {
 		}
 	}
 	known := keys(fieldsOf(v.Type()))
-	near := nearest(key, known)
+	near := Nearest(key, known)
 	if near == "" {
 		near = pathOf(d.root, key)
 	}

@@ -69,6 +69,7 @@ type Model struct {
 	ModelWarmup []Warmup `yaml:"model_warmup"`
 
 	source source
+	origin Origin
 }
 
 // Input is an input as the file declares it.
@@ -96,6 +97,20 @@ type Output struct {
 
 	// Its dimensions, with or without the batch dimension (told apart by their number); -1 is a dynamic one. Where the ONNX file does not give a shape, these are it: without the batch dimension if max_batch_size is set to 1 or more, else in full.
 	Dims []int64 `yaml:"dims" min:"-1" max:"9223372036854775807"`
+
+	// A file of the names of its classes, beside config.yaml or below its folder: the first line is the name of class 0, and so on.
+	LabelFilename string `yaml:"label_filename"`
+}
+
+// LabelFiles returns the label files that the file names, by output.
+func (m *Model) LabelFiles() map[string]string {
+	files := map[string]string{}
+	for _, out := range m.Output {
+		if out.LabelFilename != "" {
+			files[out.Name] = out.LabelFilename
+		}
+	}
+	return files
 }
 
 // VersionPolicy is a version policy as the file declares it; one field is set.

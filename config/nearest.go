@@ -6,10 +6,10 @@ import (
 	"strings"
 )
 
-// nearest returns the known key that a person most likely meant, or "" when none is
+// Nearest returns the known key that a person most likely meant, or "" when none is
 // near: the same word written otherwise (maxBatchSize), a slip of at most a third
 // of its letters, or the same beginning (intra_op_threads).
-func nearest(got string, known []string) string {
+func Nearest(got string, known []string) string {
 	const longest = 64 // no key is longer; bounds the work on a hostile file
 	if len(got) > longest {
 		return ""

@@ -86,6 +86,11 @@ var tritonParameters = []string{
 	"cudnn_conv_algo_search", "do_copy_in_default_stream", "gpu_mem_limit",
 }
 
+// KnownParameter reports whether parameters may hold the key.
+func KnownParameter(key string) bool {
+	return sessionEntry.MatchString(key) || slices.ContainsFunc(parameters, func(known parameter) bool { return known.key == key })
+}
+
 // session reads the parameters, and reports what is wrong with them.
 func (p Parameters) session(r *report) Session {
 	s := Session{MemArena: true, MemPattern: true}
@@ -122,5 +127,5 @@ func unknownParameter(r *report, key string) {
 	for _, k := range parameters {
 		known = append(known, k.key)
 	}
-	r.add(line, "parameters", "%s", unknownKey(key, nearest(key, known), append(known, "one that starts with session.")))
+	r.add(line, "parameters", "%s", unknownKey(key, Nearest(key, known), append(known, "one that starts with session.")))
 }

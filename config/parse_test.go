@@ -220,8 +220,8 @@ func TestNearest(t *testing.T) {
 		"max_batchsize": "max_batch_size", "maxBatchSize": "max_batch_size", "max-batch-size": "max_batch_size", "nmae": "name",
 		"inputs": "input", "instance_groups": "instance_group", "colour": "", "x": "", "": "",
 	} {
-		if near := nearest(got, known); near != want {
-			t.Errorf("nearest(%q) = %q: expected %q", got, near, want)
+		if near := Nearest(got, known); near != want {
+			t.Errorf("Nearest(%q) = %q: expected %q", got, near, want)
 		}
 	}
 }

@@ -23,11 +23,7 @@ func (r *Resolved) YAML() []byte {
 	m.Name = r.Name
 	m.Input, m.Output = r.printedInputs(m.inputs()), r.printedOutputs(m.outputs())
 	var b bytes.Buffer
-	enc := yaml.NewEncoder(&b)
-	enc.SetIndent(2)
-	if err := enc.Encode(encode(reflect.ValueOf(m))); err != nil {
-		panic("config: " + err.Error()) // a tree of plain nodes can always be encoded
-	}
+	b.Write(printed(encode(reflect.ValueOf(m))))
 	if lines := r.automatic(); len(lines) > 0 {
 		b.WriteString("\n# Decided automatically; uncomment to decide otherwise.\n")
 		for _, line := range lines {
@@ -65,8 +61,9 @@ func (r *Resolved) printedInputs(list []declared) []Input {
 
 func (r *Resolved) printedOutputs(list []declared) []Output {
 	var all []Output
+	labels := r.file().LabelFiles()
 	for _, s := range r.Signature.Outputs {
-		all = append(all, Output{Name: s.Name, DataType: s.DType, Dims: r.printedDims(s, list)})
+		all = append(all, Output{Name: s.Name, DataType: s.DType, Dims: r.printedDims(s, list), LabelFilename: labels[s.Name]})
 	}
 	return all
 }
@@ -125,6 +122,9 @@ func encode(v reflect.Value) *yaml.Node {
 	case reflect.Struct:
 		n := &yaml.Node{Kind: yaml.MappingNode}
 		for _, f := range fieldsOf(v.Type()) {
+			if v.Field(f.index).IsZero() && !f.rule("required") {
+				continue
+			}
 			appendPair(n, f.key, encode(v.Field(f.index)))
 		}
 		return n

@@ -86,7 +86,7 @@ func (c *completer) knownNames(what string, specs []tensor.Spec, list []declared
 		}
 		whole = false
 		hint := ""
-		if near := nearest(d.name, known); near != "" {
+		if near := Nearest(d.name, known); near != "" {
 			hint = fmt.Sprintf(": did you mean %q?", near)
 		}
 		c.fail(d.field+".name", "unable to load model '%s', unexpected inference %s '%s', allowed %ss are: %s%s",

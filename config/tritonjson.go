@@ -156,12 +156,13 @@ func (r *Resolved) triton() tritonModel {
 			Name: s.Name, DataType: s.DType.ConfigName(), Format: "FORMAT_NONE", Dims: dims, Reshape: reshape, Optional: s.Optional,
 		})
 	}
+	labels := r.file().LabelFiles()
 	for _, s := range r.Signature.Outputs {
 		dims, reshape := r.tritonDims(s.Shape)
 		if s.Shape == nil { // not known
 			dims, reshape = []int64{tensor.Dynamic}, nil
 		}
-		t.Output = append(t.Output, tritonOutput{Name: s.Name, DataType: s.DType.ConfigName(), Dims: dims, Reshape: reshape})
+		t.Output = append(t.Output, tritonOutput{Name: s.Name, DataType: s.DType.ConfigName(), Dims: dims, Reshape: reshape, LabelFilename: labels[s.Name]})
 	}
 	for _, i := range r.Instances {
 		t.InstanceGroup = append(t.InstanceGroup, i.triton())

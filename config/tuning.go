@@ -125,6 +125,7 @@ func (t Tuning) applied(m *Model) *Model {
 func sameModel(a, b *Model) bool {
 	one, other := *a, *b
 	one.source, other.source = source{}, source{}
+	one.origin, other.origin = Origin{}, Origin{}
 	return reflect.DeepEqual(one, other)
 }
 
@@ -169,13 +170,7 @@ func encoded(n *yaml.Node) []byte {
 	if len(n.Content) == 0 {
 		return nil
 	}
-	var b bytes.Buffer
-	enc := yaml.NewEncoder(&b)
-	enc.SetIndent(2)
-	if err := enc.Encode(n); err != nil {
-		panic("config: " + err.Error()) // a tree that was parsed can be encoded
-	}
-	return b.Bytes()
+	return printed(n)
 }
 
 func numberNode(n int) *yaml.Node { return scalarNode(strconv.Itoa(n), "!!int", false) }

@@ -2,7 +2,9 @@ package config
 
 import (
 	"fmt"
+	"io/fs"
 	"maps"
+	"path"
 	"regexp"
 	"slices"
 	"strings"
@@ -16,6 +18,7 @@ func (m *Model) check(r *report) {
 	}
 	checkNames(r, "input", m.inputs())
 	checkNames(r, "output", m.outputs())
+	m.checkLabelFiles(r)
 	m.checkInstances(r)
 	m.checkBatching(r)
 	m.checkAccelerators(r)
@@ -49,6 +52,16 @@ func checkNames(r *report, list string, tensors []declared) {
 			continue
 		}
 		first[t.name] = i
+	}
+}
+
+// checkLabelFiles reports label files outside of the model's folder.
+func (m *Model) checkLabelFiles(r *report) {
+	for i, out := range m.Output {
+		name := out.LabelFilename
+		if name != "" && (strings.ContainsAny(name, "\\\x00") || !fs.ValidPath(path.Clean(name)) || path.Clean(name) == ".") {
+			r.fail(fmt.Sprintf("output[%d].label_filename", i), "%s is not in the model's folder: expected a file beside the config, such as labels.txt", quote(name))
+		}
 	}
 }
 
@@ -89,7 +102,7 @@ func checkTensorRT(r *report, field string, parameters map[string]string) {
 		case key == "precision_mode" && !slices.Contains(precisions, parameters[key]):
 			r.fail(join(field, key), "unknown value %s: expected %s", quote(parameters[key]), either(precisions))
 		case !slices.Contains(known, key) && !strings.HasPrefix(key, "trt_"):
-			r.add(r.line(join(field, key)), field, "%s", unknownKey(key, nearest(key, known), append(known, "one that starts with trt_")))
+			r.add(r.line(join(field, key)), field, "%s", unknownKey(key, Nearest(key, known), append(known, "one that starts with trt_")))
 		}
 	}
 }

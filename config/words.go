@@ -100,7 +100,7 @@ func (Input) tritonKeys() []string {
 }
 
 func (Output) tritonKeys() []string {
-	return []string{"is_non_linear_format_io", "is_shape_tensor", "label_filename", "reshape"}
+	return []string{"is_non_linear_format_io", "is_shape_tensor", "reshape"}
 }
 
 func (InstanceGroup) tritonKeys() []string {

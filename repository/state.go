@@ -63,7 +63,7 @@ type Info struct {
 	Note    string              // what a reader of the index should know of it; "": nothing
 	Loaded  time.Duration       // how long the load took
 	Weights int64               // bytes of weights, once for each device
-	Labels  map[string][]string // of classes, by the outputs whose elements they name
+	Labels  map[string][]string // of classes, by the outputs whose elements they name; nobody may change them
 	Stats   infer.Stats
 }
 

@@ -20,6 +20,7 @@ import (
 type checkCmd struct {
 	Dir                []string `arg:"" name:"dir" help:"Model repositories."`
 	DefaultModelName   string   `placeholder:"NAME" help:"Name of the model in a repository that is one model itself; else its folder's."`
+	ModelConfigName    string   `placeholder:"NAME" help:"Configuration to check for models that have it in their folder: configs/NAME.pbtxt, or configs/NAME.yaml."`
 	Config             string   `type:"existingfile" placeholder:"FILE" help:"galatea.yaml, to check too, and to take defaults from."`
 	OnnxruntimeLibrary string   `name:"onnxruntime-library" placeholder:"FILE" help:"ONNX Runtime's shared library; else the one that make onnxruntime brought."`
 }
@@ -28,6 +29,7 @@ type checkCmd struct {
 func (*checkCmd) Help() string {
 	return `Every version of every model is loaded and tried as the server would, one after the other: its
 manifest, its warm-up and golden requests, and whether it can stand in for the one before it.
+Of a config.pbtxt it is told which fields are honoured, ignored or refused.
 Examples:
 
   galatea check model_repo
@@ -45,7 +47,7 @@ func (c *checkCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	source, err := dir.New(c.Dir, dir.Options{DefaultModelName: c.DefaultModelName, NoWatch: true, LongSettled: time.Nanosecond})
+	source, err := dir.New(c.Dir, dir.Options{DefaultModelName: c.DefaultModelName, ConfigName: c.ModelConfigName, NoWatch: true, LongSettled: time.Nanosecond})
 	if err != nil {
 		return err
 	}
@@ -139,8 +141,9 @@ func (c *checker) version(ctx context.Context, d repository.Desired) error {
 	return nil
 }
 
-// model tells what is wrong with a model as a whole; last is one of its versions.
+// model tells what is to be said of a model as a whole; last is one of its versions.
 func (c *checker) model(all []repository.Desired, last repository.Desired) {
+	c.origin(last)
 	there := func(version int64) bool {
 		return slices.ContainsFunc(all, func(d repository.Desired) bool { return d.Name == last.Name && d.Version == version })
 	}
@@ -149,6 +152,19 @@ func (c *checker) model(all []repository.Desired, last repository.Desired) {
 			c.names++
 			c.add(last.Name, "ERROR", text)
 		}
+	}
+}
+
+// origin tells what of the model's configuration counts.
+func (c *checker) origin(d repository.Desired) {
+	if d.Config == nil {
+		return // what is wrong with it is said of each version
+	}
+	if fields := d.Config.Origin().Honoured; len(fields) > 0 {
+		c.add(d.Name, "note", "honoured: "+strings.Join(fields, ", "))
+	}
+	for _, note := range d.Config.Origin().Notes {
+		c.add(d.Name, "note", note)
 	}
 }
 

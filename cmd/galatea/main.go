@@ -24,6 +24,7 @@ type cli struct {
 	Serve   serveCmd   `cmd:"" help:"Serve model repositories."`
 	Check   checkCmd   `cmd:"" help:"Check model repositories with the server's own code, and exit with 1 when anything in them would not be served."`
 	Inspect inspectCmd `cmd:"" help:"Show what an ONNX file takes and gives, and the config.yaml that it would get."`
+	Convert convertCmd `cmd:"" help:"Print Triton's config.pbtxt as the config.yaml that says the same, or write it beside it."`
 	Tune    tuneCmd    `cmd:"" help:"Measure a model with other numbers of instances, threads and rows in a batch, and say which are best."`
 
 	Models   modelsCmd   `cmd:"" help:"List the models of a running server, their versions, and what answers."`

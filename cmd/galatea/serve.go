@@ -25,6 +25,7 @@ import (
 type serveCmd struct {
 	ModelRepository  []string `name:"model-repository" required:"" sep:"none" placeholder:"DIR" help:"Folder of models: DIR/MODEL/VERSION/model.onnx, or one model's VERSION/model.onnx, or a bare model.onnx. May be given several times."`
 	DefaultModelName string   `placeholder:"NAME" help:"Name of the model in a repository that is one model itself; else its folder's."`
+	ModelConfigName  string   `placeholder:"NAME" help:"Configuration to serve models with that have it in their folder: configs/NAME.pbtxt, or configs/NAME.yaml. (default: config.yaml, or config.pbtxt)"`
 
 	ModelControlMode     string   `enum:"none,poll,explicit" default:"poll" help:"none: load all models at start. poll: watch the repositories, too. explicit: load what --load-model and requests name. (${enum})"`
 	LoadModel            []string `sep:"none" placeholder:"NAME" help:"Model to load at start, in mode explicit; * is all. May be given several times."`
@@ -86,7 +87,7 @@ func (s *serveCmd) serve(ctx context.Context) error {
 	}
 	defer stopTraces()
 	a, err := app.Start(ctx, app.Options{
-		Repositories: s.ModelRepository, DefaultModelName: s.DefaultModelName,
+		Repositories: s.ModelRepository, DefaultModelName: s.DefaultModelName, ModelConfigName: s.ModelConfigName,
 		Control: repository.Mode(s.ModelControlMode), LoadModels: s.LoadModel, LoadThreads: s.ModelLoadThreadCount, StateDir: s.StateDir, GraphCache: s.GraphCache,
 		HTTPAddress: s.HTTPAddress, HTTPPort: s.HTTPPort, MetricsAddress: s.MetricsAddress, MetricsPort: s.MetricsPort, Pprof: s.Pprof,
 		GRPCPort: s.GRPCPort, GRPCKeepalive: s.keepalive(),

@@ -12,7 +12,7 @@ import (
 
 // Override is a model that a caller sends along with a load.
 type Override struct {
-	Config  []byte            // its config.yaml, or the same in JSON
+	Config  []byte            // its config.yaml, or the same in JSON, or Triton's
 	Files   map[string][]byte // by their paths in its folder, VERSION/NAME; none: those of the repository
 	Persist bool              // keep it over a restart
 }

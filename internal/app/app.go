@@ -30,6 +30,7 @@ import (
 type Options struct {
 	Repositories     []string
 	DefaultModelName string
+	ModelConfigName  string          // of a configuration in a model's folder configs; "": its own
 	Control          repository.Mode // "" is poll
 	LoadModels       []string
 	LoadThreads      int
@@ -113,7 +114,7 @@ func Start(ctx context.Context, o Options) (*App, error) {
 	}
 	a.source, err = dir.New(o.Repositories, dir.Options{
 		Overlays:         a.over.overlays(),
-		DefaultModelName: o.DefaultModelName, Poll: a.live.Load().Repository.Poll, NoWatch: o.NoWatch || o.Control != repository.ModePoll,
+		DefaultModelName: o.DefaultModelName, ConfigName: o.ModelConfigName, Poll: a.live.Load().Repository.Poll, NoWatch: o.NoWatch || o.Control != repository.ModePoll,
 		Settle: o.Settle, Log: o.Log,
 	})
 	if err != nil {

@@ -37,7 +37,7 @@ func refuse(ctx context.Context, gate string, err error) error {
 
 // checkIntegrity holds the files against their manifest, where there is one.
 func checkIntegrity(ctx context.Context, d repository.Desired) error {
-	return refuse(ctx, gateIntegrity, manifest.Check(ctx, d.Folder, "config.yaml", warmupFolder))
+	return refuse(ctx, gateIntegrity, manifest.Check(ctx, d.Folder, "config.yaml", "config.pbtxt", "configs", warmupFolder))
 }
 
 // checkSignature holds what the version takes and gives against what callers are used to.

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -53,6 +54,11 @@ func (l *Loader) Load(ctx context.Context, d repository.Desired, phase func(repo
 	if err != nil {
 		return nil, repository.Terminal(err)
 	}
+	labels, err := readLabels(d)
+	if err != nil {
+		return nil, err
+	}
+	l.tell(d)
 	if err := checkSignature(ctx, d, resolved); err != nil {
 		return nil, err
 	}
@@ -67,7 +73,7 @@ func (l *Loader) Load(ctx context.Context, d repository.Desired, phase func(repo
 		return nil, err
 	}
 	phase(repository.Warming)
-	s := &servable{model: model}
+	s := &servable{model: model, info: repository.Info{Labels: labels}}
 	note, err := l.checkRows(ctx, model, a.Devices[0], &resolved)
 	if err == nil {
 		err = l.prove(ctx, d, s, a.Devices, resolved)
@@ -83,9 +89,16 @@ func (l *Loader) Load(ctx context.Context, d repository.Desired, phase func(repo
 	}
 	s.info = repository.Info{
 		ID:     infer.ID{Name: d.Name, Version: d.Version, Digest: d.Digest},
-		Config: resolved, Note: note, Loaded: time.Since(began), Weights: file.ParameterBytes,
+		Config: resolved, Note: note, Loaded: time.Since(began), Weights: file.ParameterBytes, Labels: labels,
 	}
 	return s, nil
+}
+
+// tell logs what of a model's configuration does not count.
+func (l *Loader) tell(d repository.Desired) {
+	if notes := d.Config.Origin().Notes; len(notes) > 0 {
+		l.Log.Info("notes on the model's configuration", slog.String("model", d.Name), slog.Int64("version", d.Version), slog.String("text", strings.Join(notes, "; ")))
+	}
 }
 
 // resolve says how a file is served, as far as that can be known without the runtime.

@@ -8,11 +8,12 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
 
-	"galatea/config"
+	"galatea/config/pbtxt"
 	"galatea/gateway/wire"
 	"galatea/repository"
 )
@@ -135,7 +136,8 @@ func (o *overrides) put(name string, over wire.Override) (undo, done func() erro
 			return nil, nil, errors.New("parameter 'persist' needs a server with --state-dir")
 		}
 	}
-	parsed, err := config.ParseModel("config", over.Config)
+	parsed, text, err := pbtxt.ParseSent("config", over.Config)
+	over.Config = text
 	if err == nil {
 		_, err = parsed.Named(name)
 	}
@@ -213,7 +215,7 @@ func (o *overrides) fill(folder, name string, over wire.Override) error {
 			return err
 		}
 		for _, e := range entries {
-			if e.Name() == "config.yaml" || strings.HasPrefix(e.Name(), ".") {
+			if strings.HasPrefix(e.Name(), ".") || slices.Contains([]string{"config.yaml", "config.pbtxt", "configs"}, e.Name()) {
 				continue
 			}
 			if err := os.Symlink(filepath.Join(original, e.Name()), filepath.Join(folder, e.Name())); err != nil {

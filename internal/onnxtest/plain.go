@@ -48,6 +48,25 @@ func AddSub(d tensor.DType) []byte {
 	return g.bytes()
 }
 
+// AddSubCast is AddSub for types that cannot be added, as INT8 and BYTES, whose strings
+// are decimal numbers: it is done in INT32.
+func AddSubCast(d tensor.DType) []byte {
+	t := Symbolic(d, "batch", "16")
+	g := NewGraph("add_sub_cast")
+	g.Input("INPUT0", t)
+	g.Input("INPUT1", t)
+	number := Int("to", int64(ElemOf(tensor.Int32)))
+	g.Node("Cast", "INPUT0", "a", number)
+	g.Node("Cast", "INPUT1", "b", number)
+	g.Node("Add", "a,b", "sum")
+	g.Node("Sub", "a,b", "difference")
+	g.Node("Cast", "sum", "OUTPUT0", Int("to", int64(ElemOf(d))))
+	g.Node("Cast", "difference", "OUTPUT1", Int("to", int64(ElemOf(d))))
+	g.Output("OUTPUT0", t)
+	g.Output("OUTPUT1", t)
+	return g.bytes()
+}
+
 // Scale is y = k*x on FP32 [-1,4], so that versions of a model can be told apart
 // by their answers.
 func Scale(k float32) []byte {

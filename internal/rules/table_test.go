@@ -18,6 +18,7 @@ var levels = map[string]int{
 	"internal/onnxfile":   1,
 
 	"backend":         2,
+	"config/pbtxt":    2,
 	"internal/golden": 2,
 
 	"backend/onnx": 3,
@@ -77,11 +78,13 @@ var fences = []fence{
 	{"gopkg.in/yaml.v3", []string{"config"}, nil, "files become validated values in one place"},
 	{"github.com/alecthomas/kong", []string{"cmd/galatea"}, nil, "flags end in cmd"},
 	{"google.golang.org/protobuf/encoding/protowire", []string{"gateway/rpc", "internal/onnxfile", "internal/onnxtest"}, nil, "only .onnx files and gRPC are protobuf"},
-	{"google.golang.org/protobuf/encoding/protojson", []string{"gateway/rpc"}, nil, "only gRPC says in protobuf what has a form in JSON"},
+	{"google.golang.org/protobuf/encoding/protojson", []string{"config/pbtxt", "gateway/rpc"}, nil, "only gRPC says in protobuf what has a form in JSON"},
 
 	{"google.golang.org/grpc", []string{"gateway/rpc"}, []string{"internal/servetest"}, "gRPC ends at its front"},
 	{"google.golang.org/grpc/codes", []string{"gateway/rpc", "gateway/wire"}, []string{"*"}, "the table of errors has both fronts' numbers"},
 	{"google.golang.org/protobuf/proto", []string{"gateway/rpc"}, []string{"internal/telemetry"}, "only gRPC is protobuf; a collector in a test reads what was exported"},
+	{"google.golang.org/protobuf/encoding/prototext", []string{"config/pbtxt"}, nil, "what was written for Triton is read in one place"},
+	{"google.golang.org/protobuf/reflect", []string{"config/pbtxt"}, nil, "what becomes of a field is looked up by its name"},
 	{"go.opentelemetry.io/proto/otlp", nil, []string{"internal/telemetry"}, "a collector in a test reads what was exported"},
 	{"go.opentelemetry.io/otel", []string{"internal/telemetry"}, []string{"*"}, "the SDK and its exporters are started in one place; others are handed a Tracer"},
 	{"go.opentelemetry.io/otel/trace", []string{"cmd/galatea", "gateway", "gateway/rpc", "gateway/wire", "internal/app", "internal/telemetry", "scheduler"}, []string{"*"}, "the API alone"},
@@ -104,7 +107,7 @@ var fences = []fence{
 
 // purePackages decide or convert, and nothing else: no clock, lock, goroutine, log,
 // file or environment.
-var purePackages = []string{"config", "tensor", "internal/jsontensor"}
+var purePackages = []string{"config", "config/pbtxt", "tensor", "internal/jsontensor"}
 
 // pureFiles are the deciding parts of packages that do more.
 var pureFiles = []string{

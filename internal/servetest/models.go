@@ -36,6 +36,9 @@ func build(args []string) ([]byte, error) {
 		return onnxtest.Slow(int(number())), nil
 	case "mlp":
 		return onnxtest.MLP(uint64(number())), nil
+	case "add_sub_cast":
+		d, err := tensor.ParseDType(strings.Join(args[1:], " "))
+		return onnxtest.AddSubCast(d), err
 	case "identity":
 		d, err := tensor.ParseDType(strings.Join(args[1:], " "))
 		return onnxtest.Identity(d, tensor.Shape{tensor.Dynamic, 4}), err

@@ -154,3 +154,52 @@ func TestLoadsThatBringTheSameModelAlongAtOnce(t *testing.T) {
 	}
 	goleak.VerifyNone(t)
 }
+
+// What a model's configuration answers can be sent back, and is the same then.
+func TestLoadsWithWhatTheConfigurationAnswers(t *testing.T) {
+	root := t.TempDir()
+	models := onnxtest.Servable()
+	for name, model := range models {
+		onnxtest.Version(t, root, name, 1, model)
+	}
+	onnxtest.Write(t, filepath.Join(root, "scale", "labels.txt"), []byte("one\ntwo\nthree\nfour\n"))
+	onnxtest.Write(t, filepath.Join(root, "scale", "config.pbtxt"), []byte(`max_batch_size: 4 output { name: "y" label_filename: "labels.txt" }`))
+	s := servetest.Start(t, servetest.Options{Repositories: []string{root}, Control: repository.ModeExplicit, LoadModels: []string{"*"}})
+	s.Ready()
+	if reply := s.Get("/v2/models/scale/config"); !strings.Contains(string(reply.Body), `"label_filename":"labels.txt"`) {
+		t.Errorf("got %v", reply)
+	}
+	for name := range models {
+		before := s.Get("/v2/models/" + name + "/config")
+		if reply := s.Post("/v2/repository/models/"+name+"/load", loadWith(t, map[string]any{"config": string(before.Body)})); reply.Status != http.StatusOK {
+			t.Errorf("%s: got %v\nfor %s", name, reply, before.Body)
+			continue
+		}
+		if after := s.Get("/v2/models/" + name + "/config"); string(after.Body) != string(before.Body) {
+			t.Errorf("%s: before %s\nafter %s", name, before.Body, after.Body)
+		}
+	}
+	if err := s.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	goleak.VerifyNone(t)
+}
+
+// A model that is a folder has its external data in it.
+func TestModelsThatAreFolders(t *testing.T) {
+	root := t.TempDir()
+	model, weights := onnxtest.External("weights.bin")
+	folder := filepath.Join(root, "m", "1", "model.onnx")
+	onnxtest.Write(t, filepath.Join(folder, "model.onnx"), model)
+	onnxtest.Write(t, filepath.Join(folder, "weights.bin"), weights)
+	s := servetest.Start(t, servetest.Options{Repositories: []string{root}})
+	s.Ready()
+	reply := s.Post("/v2/models/m/infer", `{"inputs":[{"name":"x","shape":[1,4],"datatype":"FP32","data":[1,1,1,1]}]}`)
+	if reply.Status != http.StatusOK || !strings.Contains(string(reply.Body), "[2.0,3.0,4.0,5.0]") {
+		t.Errorf("got %v", reply)
+	}
+	if err := s.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	goleak.VerifyNone(t)
+}

@@ -224,6 +224,7 @@ func (s *script) serve(st step) error {
 		return nil
 	})
 	flags.StringVar(&o.DefaultModelName, "default-model-name", "", "")
+	flags.StringVar(&o.ModelConfigName, "model-config-name", "", "")
 	flags.IntVar(&pollSecs, "repository-poll-secs", 0, "")
 	flags.Int64Var(&maxInput, "http-max-input-size", 0, "")
 	flags.IntVar(&verbose, "log-verbose", 0, "")

@@ -29,7 +29,8 @@ type Model struct {
 	Space  Space
 
 	d        repository.Desired
-	raw      []byte // what the file holds
+	disk     []byte // what the file holds
+	raw      []byte // what it says, or would say: the same unless it is to take the place of a config.pbtxt
 	loader   app.Loader
 	resolved *config.Resolved // as the model is now
 	ask      func() *infer.Request
@@ -49,7 +50,12 @@ func Prepare(ctx context.Context, loader *app.Loader, d repository.Desired, in I
 		return all
 	}
 	var err error
-	if m.raw, err = os.ReadFile(m.Config); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	m.disk, err = os.ReadFile(m.Config)
+	m.raw = m.disk
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && d.Config != nil && len(d.Config.Origin().Honoured) > 0:
+		m.raw = d.Config.YAML()
+	case err != nil && !errors.Is(err, fs.ErrNotExist):
 		return nil, err
 	}
 	version, err := m.load(ctx, m.raw)
@@ -193,7 +199,7 @@ func (m *Model) Unchanged() error {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	if !bytes.Equal(now, m.raw) {
+	if !bytes.Equal(now, m.disk) {
 		return fmt.Errorf("%s has changed while the model was measured: it is left as it is", m.Config)
 	}
 	return nil

@@ -13,6 +13,7 @@ import (
 	"galatea/backend"
 	"galatea/backend/fake"
 	"galatea/config"
+	"galatea/config/pbtxt"
 	"galatea/internal/app"
 	"galatea/internal/onnxtest"
 	"galatea/repository"
@@ -230,5 +231,31 @@ func TestAModelIsSweptWithoutAServer(t *testing.T) {
 	}
 	if models, instances := b.Open(); models+instances != 0 {
 		t.Errorf("%d models and %d instances are open", models, instances)
+	}
+}
+
+// What is to be written takes the place of Triton's configuration, so it says that as well.
+func TestASettingBesideAConfigurationOfTritons(t *testing.T) {
+	d := model(t, onnxtest.Scale(2), "")
+	parsed, err := pbtxt.Parse("config.pbtxt", []byte("max_batch_size: 8 dynamic_batching { } response_cache { enable: true }"))
+	if err == nil {
+		d.Config, err = parsed.Named("m")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := prepared(t, &fake.Backend{}, d, Input{}, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := m.Space.Present
+	at.Batch = 4
+	whole, lines, err := m.With(at)
+	want := "# response_cache.enable is ignored: each request is run\nname: m\nmax_batch_size: 4\ndynamic_batching: {}\n"
+	if err != nil || string(whole) != want || string(lines) != "max_batch_size: 4\n" {
+		t.Errorf("got %v\n%s\n%s", err, whole, lines)
+	}
+	if err := m.Unchanged(); err != nil {
+		t.Error(err)
 	}
 }

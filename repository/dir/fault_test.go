@@ -41,6 +41,10 @@ var layouts = []struct {
 		"a/1/model.onnx": "x", "a/2/model.onnx": "y", "a/2/weights/w.bin": "z", "a/config.yaml": "version_policy: {all: {}}",
 		"b/3/model.onnx": "x", "README.md": "",
 	}, []string{"a/1", "a/2", "b/3"}},
+	{"Triton's", map[string]string{
+		"a/1/model.onnx/model.onnx": "x", "a/config.pbtxt": `output { name: "y" label_filename: "labels/y.txt" }`, "a/labels/y.txt": "one",
+		"b/3/model.onnx": "x", "b/config.yaml": "", "b/config.pbtxt": "max_batch_size: 3",
+	}, []string{"a/1", "b/3"}},
 	{"versioned", map[string]string{"1/model.onnx": "x", "2/model.onnx": "y", "config.yaml": "max_batch_size: 3"}, []string{"models/1", "models/2"}},
 	{"many, and a stray file", map[string]string{"a/1/model.onnx": "x", "model.onnx": "y"}, []string{"a/1"}},
 	{"bare", map[string]string{"model.onnx": "x", "weights/w.bin": "y"}, []string{"models/1"}},

@@ -37,17 +37,16 @@ type prober struct {
 // change it: while there is a folder with a version in it, the root holds many models;
 // and a root that was one model, as was says, stays one until there is such a folder.
 func (p *prober) layout(entries, dirs []string, was layout) layout {
-	hasModel := func(dir string) bool { return p.isFile(path.Join(dir, modelName)) }
 	switch {
 	case slices.ContainsFunc(dirs, p.holdsVersion):
 		return many
-	case hasModel("."):
+	case p.isFile(modelName):
 		return bare
-	case slices.ContainsFunc(dirs, func(d string) bool { return isVersion(d) && hasModel(d) }):
+	case slices.ContainsFunc(dirs, func(d string) bool { return isVersion(d) && p.holdsModel(d) }):
 		return versioned
 	case was != many && len(entries) > 0:
 		return was
-	case !p.isFile(configName):
+	case !p.isFile(configName) && !p.isFile(pbtxtName):
 		return many
 	case slices.ContainsFunc(dirs, isVersion):
 		return versioned
@@ -72,6 +71,13 @@ func (p *prober) holdsVersion(dir string) bool {
 		p.err = cmp.Or(p.err, err)
 	}
 	return slices.ContainsFunc(dirs, isVersion)
+}
+
+// holdsModel reports whether a version's folder has its model in it.
+func (p *prober) holdsModel(dir string) bool {
+	_, there, err := modelFile(p.fsys, dir, modelName)
+	p.err = cmp.Or(p.err, err)
+	return there
 }
 
 // folders lists the models below a root, whose own name is for a model that it is
@@ -136,6 +142,24 @@ func isFile(fsys fs.FS, name string) (bool, error) {
 		return false, nil
 	}
 	return err == nil && info.Mode().IsRegular(), err
+}
+
+// modelFile returns the file of a version's model, and whether it is there: the one of
+// the name, or one of the same name in a folder of the name, beside its external data.
+func modelFile(fsys fs.FS, dir, name string) (file string, there bool, err error) {
+	file = path.Join(dir, name)
+	info, err := fs.Stat(fsys, file)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return file, false, nil
+	case err != nil || !info.IsDir():
+		return file, err == nil && info.Mode().IsRegular(), err
+	}
+	inside := path.Join(file, name)
+	if there, err = isFile(fsys, inside); there {
+		file = inside
+	}
+	return file, there, err
 }
 
 func isVersion(name string) bool {

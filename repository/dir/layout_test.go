@@ -20,6 +20,8 @@ func TestLayouts(t *testing.T) {
 		{"the model file in the root -> version 1", []string{"model.onnx", "weights/w.bin"}, []string{"models/1"}},
 		{"a config in the root -> the root is a model", []string{"config.yaml", "1/other.onnx"}, []string{"models/1"}},
 		{"a config and no version folder in the root -> version 1", []string{"config.yaml", "other.onnx"}, []string{"models/1"}},
+		{"Triton's config in the root -> the root is a model", []string{"config.pbtxt", "1/other.onnx"}, []string{"models/1"}},
+		{"version folders whose model is a folder -> the root is a model", []string{"1/model.onnx/model.onnx"}, []string{"models/1"}},
 		{"a stray model file beside models -> ignored", []string{"a/1/model.onnx", "model.onnx"}, []string{"a/1"}},
 		{
 			"a stray version folder beside models -> a model without versions",
@@ -34,6 +36,9 @@ func TestLayouts(t *testing.T) {
 			root := tree(t, row.files...)
 			if slices.Contains(row.files, "config.yaml") {
 				write(t, root, map[string]string{"config.yaml": "default_model_filename: other.onnx\n"})
+			}
+			if slices.Contains(row.files, "config.pbtxt") {
+				write(t, root, map[string]string{"config.pbtxt": `default_model_filename: "other.onnx"`})
 			}
 			want := make([]string, len(row.want))
 			for i, w := range row.want {

@@ -35,7 +35,7 @@ type sight struct {
 }
 
 func newRoot(at string, fsys fs.FS, o *Options) *root {
-	return &root{scanner: scanner{at, fsys, o.Log}, o: o}
+	return &root{scanner: scanner{at, fsys, o.Log, o.ConfigName}, o: o}
 }
 
 // scan reads a root's models. A model whose folder cannot be read stays as it was.
@@ -148,7 +148,7 @@ func (r *root) strays(m model) []string {
 		return nil // that is said in another way
 	}
 	return slices.DeleteFunc(slices.Clone(m.others), func(folder string) bool {
-		is, err := isFile(r.fsys, path.Join(m.path, folder, m.config.file))
+		_, is, err := modelFile(r.fsys, path.Join(m.path, folder), m.config.file)
 		return err != nil || !is
 	})
 }

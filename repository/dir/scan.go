@@ -1,11 +1,9 @@
 package dir
 
 import (
-	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"log/slog"
 	"path"
@@ -14,20 +12,15 @@ import (
 	"strconv"
 	"time"
 
-	"galatea/config"
 	"galatea/repository"
 )
 
 // Names in a model's folder.
 const (
-	configName = "config.yaml"
 	modelName  = "model.onnx"
 	goldenName = "golden" // in a version's folder, too
 	warmupName = "warmup"
 )
-
-// maxConfig bounds what is read of a config.
-const maxConfig = 1 << 20
 
 // model is what a scan finds of one model.
 type model struct {
@@ -43,9 +36,10 @@ type model struct {
 
 // scanner reads the models of one root.
 type scanner struct {
-	root string
-	fsys fs.FS
-	log  *slog.Logger
+	root   string
+	fsys   fs.FS
+	log    *slog.Logger
+	choice string // of a config among the others; "": none
 }
 
 // model reads a model's folder. last is what it was before, if it is known: a version
@@ -57,7 +51,7 @@ func (s scanner) model(f folder, last model, known bool) (model, error) {
 	if err != nil {
 		return m, err
 	}
-	m.config, m.policy = conf, conf.policy
+	m.config, m.policy, m.dirs = conf, conf.policy, append(m.dirs, conf.dirs...)
 	numbers, others, err := versionsOf(s.fsys, f)
 	if err != nil {
 		return m, err
@@ -124,100 +118,6 @@ func (s scanner) noVersion(f folder, others []string, file string) error {
 // shown is a path for people.
 func (s scanner) shown(name string) string { return filepath.Join(s.root, filepath.FromSlash(name)) }
 
-// configFile is a model's config.yaml as a scan takes it.
-type configFile struct {
-	model   *config.Model // nil when it is wrong
-	wrong   error
-	file    string // the name of a version's model file
-	policy  repository.Policy
-	digest  string    // of the whole file
-	key     []byte    // changes with everything that a load takes from it
-	changed time.Time // when it was last touched
-}
-
-// config reads a model's config.yaml; a model without one has an empty one. An error
-// means that it could not be read.
-func (s scanner) config(f folder) (configFile, error) {
-	c := configFile{file: modelName}
-	name := path.Join(f.path, configName)
-	raw, err := c.read(s.fsys, name)
-	if err != nil {
-		return c, err
-	}
-	shown := s.shown(name)
-	c.key, c.digest = raw, fmt.Sprintf("%x", sha256.Sum256(raw))
-	if len(raw) > maxConfig {
-		c.wrong, c.policy.Unknown = fmt.Errorf("%s: larger than %d bytes", shown, maxConfig), true
-		return c, nil
-	}
-	parsed, err := config.ParseModel(shown, raw)
-	if err == nil {
-		parsed, err = parsed.Named(f.name)
-	}
-	if err != nil {
-		c.wrong, c.policy.Unknown = err, true
-		return c, nil
-	}
-	c.model = parsed
-	c.policy = policyOf(parsed)
-	c.key = loadKey(parsed, raw)
-	if parsed.DefaultModelFilename != "" {
-		c.file = parsed.DefaultModelFilename
-	}
-	return c, nil
-}
-
-// read returns the file, up to a byte more than it may have; nothing when it is not there.
-func (c *configFile) read(fsys fs.FS, name string) ([]byte, error) {
-	info, err := fs.Stat(fsys, name)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return nil, nil
-	case err != nil:
-		return nil, err
-	case !info.Mode().IsRegular(): // opening a pipe would wait for its writer
-		return nil, fmt.Errorf("%s is not a file", name)
-	}
-	c.changed = changeTime(info)
-	file, err := fsys.Open(name)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = file.Close() }()
-	return io.ReadAll(io.LimitReader(file, maxConfig+1))
-}
-
-func policyOf(c *config.Model) repository.Policy {
-	p := repository.Policy{Labels: c.Labels, Rollout: c.RolloutPlan()}
-	if c.DefaultVersion != nil {
-		p.Default = *c.DefaultVersion
-	}
-	v := c.VersionPolicy
-	switch {
-	case v == nil:
-	case v.All != nil:
-		p.All = true
-	case v.Specific != nil:
-		p.Specific = v.Specific.Versions
-	case v.Latest != nil && v.Latest.NumVersions != nil:
-		p.Latest = *v.Latest.NumVersions
-	}
-	return p
-}
-
-// loadKey is what of a config a load depends on: all but what is said about the versions
-// as a whole, and about trying them. raw, the file itself, stands in for what cannot be
-// written down.
-func loadKey(c *config.Model, raw []byte) []byte {
-	relevant := *c
-	relevant.VersionPolicy, relevant.DefaultVersion, relevant.Labels, relevant.Rollout, relevant.ModelWarmup = nil, nil, nil, nil, nil
-	key, err := json.Marshal(&relevant)
-	if err != nil {
-		return raw
-	}
-	return key
-}
-
 // gate digests what a version is tried against before it serves: golden requests and
 // warm-up data, and what the config says about trying. It is no part of the version's
 // own digest, since a version that serves is not loaded again for it.
@@ -262,7 +162,7 @@ func (s scanner) version(f folder, number int64, conf configFile) (version, []st
 	w := newWalk(s.fsys, v.path, conf.key)
 	w.skip = []string{goldenName}
 	if f.bare {
-		w.skip = append(w.skip, warmupName, configName) // its key says what matters
+		w.skip = append(w.skip, warmupName, configName, pbtxtName, configsName) // its key says what matters
 	}
 	if err := w.folder(v.path, 0); err != nil {
 		return v, w.dirs, err
@@ -278,7 +178,8 @@ func (s scanner) version(f folder, number int64, conf configFile) (version, []st
 			v.changed = t
 		}
 	}
-	there, err := isFile(s.fsys, v.file)
+	file, there, err := modelFile(s.fsys, v.path, conf.file)
+	v.file = file
 	switch {
 	case v.err != nil:
 	case w.wrong != nil:

@@ -75,15 +75,15 @@ func TestPolicies(t *testing.T) {
 }
 
 func TestModelFileNames(t *testing.T) {
-	root := tree(t, "a/1/net.onnx", "a/2/model.onnx", "b/1/weights.bin", "c/1/model.onnx/model.onnx")
+	root := tree(t, "a/1/net.onnx", "a/2/model.onnx", "b/1/weights.bin", "c/1/model.onnx/model.onnx", "c/1/model.onnx/weights.bin")
 	write(t, root, map[string]string{"a/config.yaml": "default_model_filename: net.onnx"})
 	all := finds(t, open(t, atOnce, root),
 		"a/1",
 		shown("a/2: no file net.onnx in ROOT/a/2: a version's folder holds its model under this name", root),
 		shown("b/1: no file model.onnx in ROOT/b/1: a version's folder holds its model under this name", root),
-		shown("c/1: no file model.onnx in ROOT/c/1: a version's folder holds its model under this name", root))
-	if all[0].File != filepath.Join(root, "a/1/net.onnx") {
-		t.Errorf("got %s", all[0].File)
+		"c/1")
+	if all[0].File != filepath.Join(root, "a/1/net.onnx") || all[3].File != filepath.Join(root, "c/1/model.onnx/model.onnx") {
+		t.Errorf("got %s and %s", all[0].File, all[3].File)
 	}
 }
 

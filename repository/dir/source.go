@@ -10,6 +10,7 @@ import (
 	"path"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"galatea/repository"
@@ -19,6 +20,9 @@ import (
 type Options struct {
 	// DefaultModelName names the model of a root that is a model itself; "": the root's folder does.
 	DefaultModelName string
+	// ConfigName is the name of a file in a model's folder configs, without its end, that
+	// counts before the model's own configuration; "": none does.
+	ConfigName string
 	// Overlays are folders of models that stand in for those of the same names in the
 	// roots. What is in them is moved there whole; they may be empty, or not be there yet.
 	Overlays []string
@@ -49,6 +53,9 @@ var _ repository.Source = (*Source)(nil)
 // New returns a source over the given folders. It returns an error when one is not
 // a readable folder. Run must be called to end what New starts, unless o.NoWatch.
 func New(roots []string, o Options) (*Source, error) {
+	if name := o.ConfigName; strings.ContainsAny(name, "/\\") || strings.HasPrefix(name, ".") {
+		return nil, fmt.Errorf("--model-config-name=%q: expected the name of a file in a model's folder %s, without its end", name, configsName)
+	}
 	if o.Settle <= 0 {
 		o.Settle = time.Second
 	}

@@ -1,0 +1,100 @@
+package pbtxt
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/encoding/prototext"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"galatea/config"
+	"galatea/internal/tritonpb"
+)
+
+// maxBytes is the most that a configuration may have, as for a config.yaml.
+const maxBytes = 1 << 20
+
+// longest is how much is said of what is wrong with a text: it may repeat all of it.
+const longest = 400
+
+// Parse reads a config.pbtxt. The file name is for error texts. The error joins all that
+// is wrong, each a *config.Error; one of the text itself has a line.
+func Parse(file string, data []byte) (*config.Model, error) {
+	return parse(file, data, prototext.Unmarshal)
+}
+
+// ParseSent reads the configuration that a caller sent along, and returns it as a
+// config.yaml, too. It is a config.yaml, or the same in JSON; or else, when it is JSON
+// whose keys are all ModelConfig's, in either of the spellings that protobuf has for
+// them, it is Triton's.
+func ParseSent(name string, data []byte) (*config.Model, []byte, error) {
+	own, err := config.ParseModel(name, data)
+	if err == nil || !tritons(data) {
+		return own, data, err
+	}
+	m, err := parse(name, data, protojson.Unmarshal)
+	if err != nil {
+		return nil, nil, err
+	}
+	printed := m.YAML()
+	return m, printed, nil
+}
+
+// tritons reports whether data is a JSON object all of whose keys are ModelConfig's.
+func tritons(data []byte) bool {
+	var keys map[string]json.RawMessage
+	if json.Unmarshal(data, &keys) != nil || keys == nil {
+		return false
+	}
+	fields := (&tritonpb.ModelConfig{}).ProtoReflect().Descriptor().Fields()
+	for key := range keys {
+		if fields.ByJSONName(key) == nil && fields.ByTextName(key) == nil {
+			return false
+		}
+	}
+	return true
+}
+
+func parse(file string, data []byte, unmarshal func([]byte, protoreflect.ProtoMessage) error) (*config.Model, error) {
+	if len(data) > maxBytes {
+		return nil, &config.Error{File: file, Text: fmt.Sprintf("%d bytes: expected at most %d", len(data), maxBytes)}
+	}
+	c := &tritonpb.ModelConfig{}
+	if err := unmarshal(data, c); err != nil {
+		return nil, syntax(file, err)
+	}
+	return translate(file, c)
+}
+
+var (
+	// The library puts a space of one of two kinds behind its name, so that nobody relies on its texts.
+	place        = regexp.MustCompile(`^proto:[ \x{a0}](?:syntax error )?\(line ([0-9]+):[0-9]+\): `)
+	unknownField = regexp.MustCompile(`^unknown field:? "?([A-Za-z0-9_]{1,64})"?$`)
+)
+
+// syntax returns the error of text that is no ModelConfig.
+func syntax(file string, err error) error {
+	e := &config.Error{File: file, Text: err.Error()}
+	if parts := place.FindStringSubmatch(e.Text); parts != nil {
+		e.Line, _ = strconv.Atoi(parts[1])
+		e.Text = e.Text[len(parts[0]):]
+	}
+	if parts := unknownField.FindStringSubmatch(e.Text); parts != nil {
+		e.Text = fmt.Sprintf("unknown field %q", parts[1])
+		if near := config.Nearest(parts[1], names((&tritonpb.ModelConfig{}).ProtoReflect().Descriptor())); near != "" {
+			e.Text += fmt.Sprintf(": did you mean %q?", near)
+		}
+	}
+	if len(e.Text) > longest {
+		e.Text = strings.ToValidUTF8(e.Text[:longest], "") + "..."
+	}
+	return e
+}
+
+// joined joins errors, and what err joins with them.
+func joined(errs []error, err error) error { return errors.Join(append(errs, err)...) }
