@@ -135,10 +135,8 @@ func (e *elements) encoded(dst []byte, i int) (out []byte, end int) {
 		return dst, e.mismatch(i, tensor.Bytes)
 	}
 	start := len(dst)
-	dst = append(dst, 0, 0, 0, 0)
-	dst, err := appendBase64(dst, text)
-	if err != nil {
-		e.err = fmt.Errorf("%w: element %d: %w", ErrBase64, e.count-1, err)
+	dst, e.err = appendBase64(append(dst, 0, 0, 0, 0), text)
+	if e.err != nil {
 		return dst, failed
 	}
 	binary.LittleEndian.PutUint32(dst[start:], uint32(len(dst)-start-4))
@@ -154,8 +152,8 @@ func Base64(value []byte) (content []byte, is bool) {
 	members := 0
 	err := Members(value, func(name, value []byte) error {
 		members++
-		if string(name) == "b64" && value[0] == '"' {
-			content, is = unescape(nil, value[1:len(value)-1]), true
+		if string(name) == "b64" {
+			content, is = Text(value)
 		}
 		return nil
 	})
@@ -168,8 +166,13 @@ func appendBase64(dst, text []byte) ([]byte, error) {
 	if bytes.ContainsAny(text, " \t\n\v\f\r") {
 		text = bytes.Join(bytes.Fields(text), nil)
 	}
+	encoding := base64.RawStdEncoding
 	if bytes.IndexByte(text, '=') >= 0 {
-		return base64.StdEncoding.AppendDecode(dst, text)
+		encoding = base64.StdEncoding
 	}
-	return base64.RawStdEncoding.AppendDecode(dst, text)
+	dst, err := encoding.AppendDecode(dst, text)
+	if err != nil {
+		return dst, fmt.Errorf("%w: %w", ErrBase64, err)
+	}
+	return dst, nil
 }
