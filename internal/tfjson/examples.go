@@ -5,10 +5,17 @@ import (
 	"galatea/tensor"
 )
 
+// TakesExamples reports whether the input of a model can be made of a feature of each
+// example: behind the first dimension, which the examples make, none may be dynamic, but
+// for the only one.
+func TakesExamples(input tensor.Spec) bool {
+	return len(input.Shape) == 2 || len(input.Shape) > 0 && input.Shape[1:].Static()
+}
+
 // DecodeExamples reads the body of a classify or regress request to a model whose sole
-// input is one vector, or one element, for each example: input has to be of rank 1 or 2.
-// The feature with its name is that vector; the others are checked and dropped. A
-// feature of the context is every example's that has none of that name itself.
+// input TakesExamples. The feature with its name holds the input's elements for an
+// example, in a flat list; the others are checked and dropped. A feature of the context
+// is every example's that has none of that name itself.
 //
 // An input of floats takes integers as well, other than TensorFlow Serving's; one of
 // integers takes true and false as 1 and 0. Only the first JSON value of body counts.
@@ -36,10 +43,7 @@ func DecodeExamples(body []byte, method string, input tensor.Spec) (tensor.Tenso
 	if e.count == 0 {
 		return tensor.Tensor{}, errorf("JSON Value: %s 'examples' value is an empty array", brief(body))
 	}
-	shape := tensor.Shape{e.count}
-	if len(input.Shape) > 1 {
-		shape = append(shape, e.size)
-	}
+	shape := append(tensor.Shape{e.count}, e.shape...)
 	return tensor.Tensor{Name: input.Name, DType: input.DType, Shape: shape, Data: e.data}, nil
 }
 
@@ -53,8 +57,8 @@ type examples struct {
 	limit  int     // of data, in bytes
 	shared *vector // of the context; nil: it has none
 	data   []byte
-	count  int64 // examples
-	size   int64 // elements in each
+	count  int64        // examples
+	shape  tensor.Shape // of each
 }
 
 // vector is the elements of a feature.
@@ -137,18 +141,14 @@ func (e *examples) add(text []byte) error {
 
 // fits counts an example, if its feature has as many values as it has to have.
 func (e *examples) fits(size int64) error {
-	want := e.size
 	if e.count == 0 {
-		if want = size; len(e.input.Shape) < 2 {
-			want = 1
-		} else if d := e.input.Shape[1]; d >= 0 {
-			want = d
+		if e.shape = e.input.Shape[1:]; !e.shape.Static() {
+			e.shape = tensor.Shape{size}
 		}
 	}
-	if size != want {
-		return errorf("Key: %s.  Number of %s values != expected.  Values size: %d but output shape: [%d]", e.input.Name, TypeName(e.input.DType), size, want)
+	if want, err := e.shape.Elements(); err != nil || size != want {
+		return errorf("Key: %s.  Number of %s values != expected.  Values size: %d but output shape: %v", e.input.Name, TypeName(e.input.DType), size, e.shape)
 	}
-	e.size = want
 	e.count++
 	return nil
 }

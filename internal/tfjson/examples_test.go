@@ -23,6 +23,7 @@ func TestExamples(t *testing.T) {
 		{"integers and booleans", ints, `{"examples":[{"x":[1,true]},{"x":[false,-4]}]}`, "x INT32 [2,2] 1 1 0 -4", ""},
 		{"booleans", flags, `{"examples":[{"x":[true]}]}`, "x BOOL [1,1] 01", ""},
 		{"strings", words, `{"examples":[{"x":"a"},{"x":{"b64":"Yg=="}}]}`, `x BYTES [2] "a" "b"`, ""},
+		{"matrices", in("x", tensor.FP32, -1, 2, 2), `{"examples":[{"x":[1,2,3,4]}]}`, "x FP32 [1,2,2] 1 2 3 4", ""},
 		{"a context", number, `{"context":{"x":1,"other":["a"]},"examples":[{},{"x":2}]}`, "x FP32 [2] 1 2", ""},
 		{"other features", number, `{"examples":[{"a":"b","x":1,"c":[true,{"b64":"YQ=="}],"a":[]}]}`, "x FP32 [1] 1", ""},
 		{"a signature, and more behind it", number, `{"signature_name":"serving_default","examples":[{"x":1}]}{`, "x FP32 [1] 1", ""},
@@ -47,7 +48,7 @@ func TestExamples(t *testing.T) {
 		{"a float for an integer", ints, `{"examples":[{"x":[1.5,1]}]}`, "", "JSON Value: 1.5 Type: Number is not of expected type: int32"},
 		{"a number too large", number, `{"examples":[{"x":1e39}]}`, "", "Cannot convert JSON value: 1e39 to float without loss of precision."},
 		{"base64 that is none", words, `{"examples":[{"x":{"b64":"%"}}]}`, "", "Unable to base64 decode"},
-		{"two numbers for one", number, `{"examples":[{"x":[1,2]}]}`, "", "Key: x.  Number of float values != expected.  Values size: 2 but output shape: [1]"},
+		{"two numbers for one", number, `{"examples":[{"x":[1,2]}]}`, "", "Key: x.  Number of float values != expected.  Values size: 2 but output shape: []"},
 		{"too few numbers", ints, `{"examples":[{"x":[1]}]}`, "", "Key: x.  Number of int32 values != expected.  Values size: 1 but output shape: [2]"},
 		{"other numbers than before", vector, `{"examples":[{"x":[1]},{"x":[]}]}`, "", "Key: x.  Number of float values != expected.  Values size: 0 but output shape: [1]"},
 	} {
@@ -60,6 +61,24 @@ func TestExamples(t *testing.T) {
 				t.Errorf("got  %v\nwant %s", err, tt.err)
 			}
 		})
+	}
+}
+
+func TestInputsThatTakeExamples(t *testing.T) {
+	for _, tt := range []struct {
+		input tensor.Spec
+		want  bool
+	}{
+		{in("x", tensor.FP32, -1), true},
+		{in("x", tensor.FP32, -1, 4), true},
+		{in("x", tensor.FP32, -1, -1), true},
+		{in("x", tensor.FP32, 8, 8, 8), true},
+		{in("x", tensor.FP32), false},
+		{in("x", tensor.FP32, -1, -1, 3), false},
+	} {
+		if got := TakesExamples(tt.input); got != tt.want {
+			t.Errorf("%v: %v", tt.input.Shape, got)
+		}
 	}
 }
 

@@ -167,11 +167,11 @@ func FuzzExamples(f *testing.F) {
 		`{"examples":[{"x":[1.5,2]},{"x":[NaN,-3e2]}]}`, `{"context":{"x":[1,2]},"examples":[{},{"x":[2,true]}]}`, `{"examples":[{"x":"a"},{"x":{"b64":"Yg=="}}]}`,
 		`{"examples":[{"x":[]},{"x":[]}]}`, `{"examples":[{"a":null}]}`, `{"examples":[{"x":[false]}],"context":{"y":[[1]]}}`, `{"examples":[{"x":1,"x":1}]}`,
 	} {
-		for i := range 5 {
+		for i := range 6 {
 			f.Add([]byte(seed), byte(i))
 		}
 	}
-	inputs := []tensor.Spec{in("x", tensor.FP32, -1, -1), in("x", tensor.Int64, -1, 2), in("x", tensor.Bytes, -1), in("x", tensor.Bool, -1, 1), in("x", tensor.Uint8, -1)}
+	inputs := []tensor.Spec{in("x", tensor.FP32, -1, -1), in("x", tensor.Int64, -1, 2), in("x", tensor.Bytes, -1), in("x", tensor.Bool, -1, 1), in("x", tensor.Uint8, -1), in("x", tensor.FP64, -1, 2, 1)}
 	f.Fuzz(func(t *testing.T, body []byte, model byte) {
 		input := inputs[int(model)%len(inputs)]
 		got, err := DecodeExamples(body, "classify", input)
@@ -193,8 +193,8 @@ func FuzzExamples(f *testing.F) {
 		if got.Shape[0] != 1 {
 			return
 		}
-		// The sole example's vector, as an example of its own.
-		row := append([]byte(`{"examples":[{}],"context":{"x":`), all.append(nil, got.Shape[1:])...)
+		// The sole example's vector, as one that is everybody's.
+		row := append([]byte(`{"examples":[{}],"context":{"x":`), all.append(nil, tensor.Shape{elements})...)
 		again, err := DecodeExamples(append(row, `}}`...), "classify", input)
 		if err != nil || !sameTensors([]tensor.Tensor{again}, canonical([]tensor.Tensor{got})) {
 			t.Fatalf("%q: %v, but %q: %v, %v", body, got, row, again, err)
