@@ -69,22 +69,6 @@ func Append(dst, src []byte, d tensor.DType, want int64) ([]byte, error) {
 	return out, nil
 }
 
-// append appends the elements, all of type d. It ends at the first that is wrong, having set err.
-func (e *elements) append(dst []byte, d tensor.DType) []byte {
-	switch d {
-	case tensor.FP32:
-		return e.float32s(dst)
-	case tensor.FP64:
-		return e.float64s(dst)
-	case tensor.Bool:
-		return e.bools(dst)
-	case tensor.Bytes:
-		return e.strings(dst)
-	default:
-		return e.integers(dst, d)
-	}
-}
-
 // room returns how many bytes the elements in a text of n bytes can take, want of
 // them at most.
 func room(n int, d tensor.DType, want int64) int {
@@ -105,6 +89,22 @@ type elements struct {
 	count int64 // elements seen
 	want  int64 // how many there may be
 	nest  *nest // what follows how they are nested; nil: that does not matter
+}
+
+// append appends the elements, all of type d. It ends at the first that is wrong, having set err.
+func (e *elements) append(dst []byte, d tensor.DType) []byte {
+	switch d {
+	case tensor.FP32:
+		return e.float32s(dst)
+	case tensor.FP64:
+		return e.float64s(dst)
+	case tensor.Bool:
+		return e.bools(dst)
+	case tensor.Bytes:
+		return e.strings(dst)
+	default:
+		return e.integers(dst, d)
+	}
 }
 
 // next counts an element and returns its position: at i or, if an element has ended

@@ -63,7 +63,7 @@ func (s *scanner) other(i int, expected string) int {
 func Elements(text []byte, element func(value []byte) error) error {
 	s := scanner{src: text, maxDepth: DefaultDepth, nan: true}
 	i, first := s.token(0)
-	end := failed
+	var end int
 	if first != '[' {
 		end = s.other(i, "array")
 	} else {

@@ -30,21 +30,21 @@ func AppendPredict(dst []byte, outputs []tensor.Tensor, f Format) ([]byte, error
 		}
 	}
 	if f == Column {
-		out := append(dst, `{"outputs":`...)
-		return append(appendNamed(out, all, 0), '}'), nil
+		dst = append(dst, `{"outputs":`...)
+		return append(appendNamed(dst, all, 0), '}'), nil
 	}
 	rows, err := batch(outputs)
 	if err != nil {
 		return dst, err
 	}
-	out := append(dst, `{"predictions":[`...)
+	dst = append(dst, `{"predictions":[`...)
 	for i := range rows {
 		if i > 0 {
-			out = append(out, ',')
+			dst = append(dst, ',')
 		}
-		out = appendNamed(out, all, 1)
+		dst = appendNamed(dst, all, 1)
 	}
-	return append(out, ']', '}'), nil
+	return append(dst, ']', '}'), nil
 }
 
 // batch returns the first dimension that the outputs share.

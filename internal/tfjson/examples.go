@@ -226,26 +226,26 @@ func AppendClassifications(dst []byte, scores tensor.Tensor, labels []string) ([
 	if len(scores.Shape) != 2 {
 		return dst, errorf("Expected Tensor shape: [batch_size num_classes] but got %v", scores.Shape)
 	}
-	out := append(dst, `{"results":[`...)
+	dst = append(dst, `{"results":[`...)
 	for row := range scores.Shape[0] {
 		if row > 0 {
-			out = append(out, ',')
+			dst = append(dst, ',')
 		}
-		out = append(out, '[')
+		dst = append(dst, '[')
 		for class := range scores.Shape[1] {
 			if class > 0 {
-				out = append(out, ',')
+				dst = append(dst, ',')
 			}
 			label := ""
 			if class < int64(len(labels)) {
 				label = labels[class]
 			}
-			out = jsontensor.AppendString(append(out, '['), []byte(label))
-			out = append(v.next(append(out, ',')), ']')
+			dst = jsontensor.AppendString(append(dst, '['), []byte(label))
+			dst = append(v.next(append(dst, ',')), ']')
 		}
-		out = append(out, ']')
+		dst = append(dst, ']')
 	}
-	return append(out, ']', '}'), nil
+	return append(dst, ']', '}'), nil
 }
 
 // AppendRegressions appends the answer to a regress request: the value of each row.

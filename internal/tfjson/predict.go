@@ -11,6 +11,7 @@ import (
 // Format is how the tensors of a predict body are laid out, and so those of its answer.
 type Format int
 
+// The formats.
 const (
 	Row    Format = iota // instances and predictions: a list of rows, each with a part of every tensor
 	Column               // inputs and outputs: whole tensors
