@@ -28,6 +28,7 @@ func AppendNested(dst []byte, shape tensor.Shape, src []byte, d tensor.DType) ([
 		return dst, shape, fmt.Errorf("%w: BYTES of more than 4 GiB", ErrUnsupported)
 	}
 	n := nest{rank: unknown, dims: shape[len(shape):]}
+	n.parts = n.few[:0]
 	e := elements{scanner: scanner{src: src, maxDepth: DefaultDepth, nan: true}, want: math.MaxInt64, nest: &n}
 	most := int64(bytes.Count(src, []byte{','})) + 1
 	out := e.append(slices.Grow(dst, room(len(src), d, most)), d)
@@ -40,11 +41,12 @@ func AppendNested(dst []byte, shape tensor.Shape, src []byte, d tensor.DType) ([
 // nest follows the arrays around the elements. It looks at brackets only: the elements
 // between two of them are counted by then.
 type nest struct {
-	rank  int     // at how many arrays the elements are; unknown before the first, or the first empty array
-	dims  []int64 // by depth; unknown before the first array there has ended
-	parts []int64 // how many arrays the array open at each depth has had
-	mark  int64   // how many elements there were at the last bracket
-	from  int     // the position behind it
+	rank  int      // at how many arrays the elements are; unknown before the first, or the first empty array
+	dims  []int64  // by depth; unknown before the first array there has ended
+	parts []int64  // how many arrays the array open at each depth has had
+	mark  int64    // how many elements there were at the last bracket
+	from  int      // the position behind it
+	few   [4]int64 // what parts begin in: most are few, and there may be a value for each of very many rows
 }
 
 // unknown stands for a rank or a dimension that is not known yet.
