@@ -33,15 +33,20 @@ const (
 // fail answers with an error's status and text, and with when to try again. ref and id
 // are the request's.
 func (g *Gateway) fail(c *gin.Context, err error, ref infer.Ref, id string) {
-	if ms := wire.RetryAfter(err); ms > 0 {
-		c.Header(headerRetryAfterMs, strconv.FormatInt(ms, 10))
-		c.Header(headerRetryAfter, strconv.FormatInt((ms+999)/1000, 10))
-	}
+	sayWhen(c, err)
 	status := wire.Status(err)
 	if own, is := errors.AsType[*wire.Error](err); is && own.Unreadable && g.o.Lenient {
 		status = http.StatusBadRequest
 	}
 	replyError(c, status, wire.Text(err, ref, id))
+}
+
+// sayWhen says when another attempt makes sense, where an error knows.
+func sayWhen(c *gin.Context, err error) {
+	if ms := wire.RetryAfter(err); ms > 0 {
+		c.Header(headerRetryAfterMs, strconv.FormatInt(ms, 10))
+		c.Header(headerRetryAfter, strconv.FormatInt((ms+999)/1000, 10))
+	}
 }
 
 // reply sends a JSON body.

@@ -22,6 +22,7 @@ type exchange struct {
 	from    paced
 	values  held   // tensors that came as JSON
 	parts   []held // and those from shared memory
+	decoded int64  // bytes of tensors that TensorFlow Serving's JSON became, which are counted only
 
 	json   jsontensor.Request
 	tail   []byte // binary tensors not yet taken
@@ -93,6 +94,8 @@ func (x *exchange) free() {
 		x.parts[i].release()
 	}
 	x.parts = x.parts[:0]
+	x.gateway.o.Service.Memory().Give(x.decoded)
+	x.decoded = 0
 }
 
 // decode reads the body and makes the request of it. On success the request owns the

@@ -121,6 +121,9 @@ func (g *Gateway) routes() {
 			replyError(c, http.StatusNotImplemented, "'repository_name' specification is not supported")
 		})
 	}
+	for _, root := range tfRoots {
+		g.engine.Any(root+"/*path", g.tfserving)
+	}
 }
 
 // decisionRoutes are for what may be decided about versions, and for seeing it.
@@ -148,7 +151,7 @@ func (g *Gateway) observe(c *gin.Context) {
 			g.panicked(c, p)
 		}
 		took := time.Since(began)
-		g.requests.add(c.FullPath(), c.Writer.Status(), took)
+		g.requests.add(route(c), c.Writer.Status(), took)
 		if g.o.Log.Enabled(c.Request.Context(), slog.LevelDebug) {
 			g.o.Log.DebugContext(c.Request.Context(), "request",
 				slog.String("method", c.Request.Method), slog.String("path", c.Request.URL.Path), slog.String("remote", c.Request.RemoteAddr),

@@ -32,10 +32,7 @@ func (g *Gateway) infer(c *gin.Context) {
 		g.fail(c, err, ref, "")
 		return
 	}
-	x.req.Received, x.req.Deadline = received, deadline
-	if header := g.o.Service.Sticky(ref); header != "" {
-		x.req.Affinity = c.GetHeader(header)
-	}
+	x.received(c, received, deadline)
 	id := x.req.ID
 	resp, err := x.ask(c.Request.Context())
 	if err != nil {
@@ -45,6 +42,14 @@ func (g *Gateway) infer(c *gin.Context) {
 	defer resp.Release()
 	if err := x.send(c, resp, id); err != nil {
 		g.fail(c, err, ref, id)
+	}
+}
+
+// received notes when the request came and has to be answered, and whose it is.
+func (x *exchange) received(c *gin.Context, at, deadline time.Time) {
+	x.req.Received, x.req.Deadline = at, deadline
+	if header := x.gateway.o.Service.Sticky(x.req.Model); header != "" {
+		x.req.Affinity = c.GetHeader(header)
 	}
 }
 

@@ -34,10 +34,11 @@ func (g *Gateway) panicked(c *gin.Context, p any) {
 
 // spanName is made of what there are few of: callers choose paths and methods freely.
 func spanName(c *gin.Context) string {
-	if c.FullPath() == "" {
+	pattern := route(c)
+	if pattern == "" {
 		return "HTTP"
 	}
-	return c.Request.Method + " " + c.FullPath()
+	return c.Request.Method + " " + pattern
 }
 
 // startSpan starts a request's span and puts it into the request's context; nil where the
@@ -48,7 +49,7 @@ func (g *Gateway) startSpan(c *gin.Context, began time.Time) trace.Span {
 		return nil
 	}
 	ctx := propagation.TraceContext{}.Extract(c.Request.Context(), propagation.HeaderCarrier(c.Request.Header))
-	if !traces.Sample(c.Param("model"), trace.SpanContextFromContext(ctx).IsSampled()) {
+	if !traces.Sample(modelOf(c), trace.SpanContextFromContext(ctx).IsSampled()) {
 		return nil
 	}
 	ctx, span := traces.Tracer().Start(ctx, spanName(c), trace.WithSpanKind(trace.SpanKindServer), trace.WithTimestamp(began))
@@ -60,7 +61,7 @@ func endSpan(span trace.Span, c *gin.Context) {
 	status := c.Writer.Status()
 	span.SetAttributes(
 		attribute.String("http.request.method", c.Request.Method),
-		attribute.String("http.route", c.FullPath()),
+		attribute.String("http.route", route(c)),
 		attribute.String("url.path", c.Request.URL.Path),
 		attribute.Int("http.response.status_code", status),
 	)

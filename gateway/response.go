@@ -89,12 +89,19 @@ func (x *exchange) send(c *gin.Context, resp *infer.Response, id string) error {
 		return err
 	}
 	h := c.Writer.Header()
-	total := len(head) + binary
 	h["Content-Type"] = typeJSON
 	if binary > 0 {
 		h["Content-Type"] = typeBytes
 		h[headerLength] = []string{strconv.Itoa(len(head))} // x may serve another request when the server sends it
 	}
+	return transmit(c, head, binary, resp.Outputs, x.wanted)
+}
+
+// transmit sends the JSON part of an answer, whose headers are set, and so many bytes of
+// binary tensors.
+func transmit(c *gin.Context, head []byte, binary int, outputs []tensor.Tensor, w wanted) error {
+	h := c.Writer.Header()
+	total := len(head) + binary
 	encoding := ""
 	if total >= compressMin {
 		encoding = acceptedEncoding(c.Request.Header)
@@ -111,13 +118,13 @@ func (x *exchange) send(c *gin.Context, resp *infer.Response, id string) error {
 			return err
 		}
 		defer func() { _ = z.Close() }() // the caller may be gone
-		writeParts(z, head, resp, x.wanted)
+		writeParts(z, head, outputs, w)
 		return nil
 	}
 	if total > serverBuffer {
 		h.Set("Content-Length", strconv.Itoa(total))
 	}
-	writeParts(c.Writer, head, resp, x.wanted)
+	writeParts(c.Writer, head, outputs, w)
 	return nil
 }
 
@@ -148,11 +155,11 @@ const responseGuess = 512
 
 // writeParts writes the JSON part and the binary tensors. A write that fails means
 // that the caller is gone, so there is nobody to tell.
-func writeParts(to io.Writer, head []byte, resp *infer.Response, w wanted) {
+func writeParts(to io.Writer, head []byte, outputs []tensor.Tensor, w wanted) {
 	if _, err := to.Write(head); err != nil {
 		return
 	}
-	for _, t := range resp.Outputs {
+	for _, t := range outputs {
 		if w.of(t.Name) != asBinary || len(t.Data) == 0 {
 			continue
 		}

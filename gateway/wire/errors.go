@@ -133,9 +133,13 @@ const maxText = 4 << 10
 // Text returns what the caller reads, in Triton's words where it has any, and not too
 // much of it. ref and id are the request's.
 func Text(err error, ref infer.Ref, id string) string {
-	text := textOf(err, ref, id)
+	return Cut(textOf(err, ref, id))
+}
+
+// Cut returns no more of a text than a caller should get.
+func Cut(text string) string {
 	if len(text) > maxText {
-		text = strings.ToValidUTF8(text[:maxText], "") + "..."
+		return strings.ToValidUTF8(text[:maxText], "") + "..."
 	}
 	return text
 }
@@ -161,22 +165,27 @@ func textOf(err error, ref infer.Ref, id string) string {
 	if id == "" {
 		id = "<id_unknown>"
 	}
-	prefix := "[request id: " + id + "] "
+	return "[request id: " + id + "] " + Reason(err)
+}
+
+// Reason returns what an error that the request met at its model says, apart from which
+// request it was.
+func Reason(err error) string {
 	switch {
 	case errors.Is(err, infer.ErrQueueFull):
-		return prefix + "Exceeds maximum queue size"
+		return "Exceeds maximum queue size"
 	case errors.Is(err, infer.ErrTimeout):
-		return prefix + "Request timeout expired"
+		return "Request timeout expired"
 	case errors.Is(err, infer.ErrDeadline):
-		return prefix + "deadline exceeded: the answer would come too late, or did: allow the request more time, or the model more instances"
+		return "deadline exceeded: the answer would come too late, or did: allow the request more time, or the model more instances"
 	case errors.Is(err, infer.ErrOverloaded):
-		return prefix + "overloaded: the requests that wait already would make the answer come too late: try again later, or allow the request more time"
+		return "overloaded: the requests that wait already would make the answer come too late: try again later, or allow the request more time"
 	case errors.Is(err, infer.ErrOverQuota):
-		return prefix + "over quota: the caller has as many requests waiting as its share of the queue allows: wait for answers before asking more"
+		return "over quota: the caller has as many requests waiting as its share of the queue allows: wait for answers before asking more"
 	case errors.Is(err, infer.ErrStopping):
-		return prefix + "Server is stopping, scheduler for model has stopped accepting new inference requests"
+		return "Server is stopping, scheduler for model has stopped accepting new inference requests"
 	default:
-		return prefix + err.Error()
+		return err.Error()
 	}
 }
 

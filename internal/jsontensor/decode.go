@@ -57,19 +57,7 @@ func Append(dst, src []byte, d tensor.DType, want int64) ([]byte, error) {
 		return dst, fmt.Errorf("%w: BYTES of more than 4 GiB", ErrUnsupported)
 	}
 	e := elements{scanner: scanner{src: src, maxDepth: DefaultDepth, nan: true}, want: want}
-	out := slices.Grow(dst, room(len(src), d, want))
-	switch d {
-	case tensor.FP32:
-		out = e.float32s(out)
-	case tensor.FP64:
-		out = e.float64s(out)
-	case tensor.Bool:
-		out = e.bools(out)
-	case tensor.Bytes:
-		out = e.strings(out)
-	default:
-		out = e.integers(out, d)
-	}
+	out := e.append(slices.Grow(dst, room(len(src), d, want)), d)
 	switch {
 	case e.err != nil:
 		return dst, e.err
@@ -100,6 +88,23 @@ type elements struct {
 	scanner
 	count int64 // elements seen
 	want  int64 // how many there may be
+	nest  *nest // what follows how they are nested; nil: that does not matter
+}
+
+// append appends the elements, all of type d. It ends at the first that is wrong, having set err.
+func (e *elements) append(dst []byte, d tensor.DType) []byte {
+	switch d {
+	case tensor.FP32:
+		return e.float32s(dst)
+	case tensor.FP64:
+		return e.float64s(dst)
+	case tensor.Bool:
+		return e.bools(dst)
+	case tensor.Bytes:
+		return e.strings(dst)
+	default:
+		return e.integers(dst, d)
+	}
 }
 
 // next counts an element and returns its position: at i or, if an element has ended
@@ -115,6 +120,9 @@ func (e *elements) next(i int, ended bool) int {
 				e.end(i)
 				return failed
 			case c == ']': // an array ends as an element does
+				if e.nest != nil && !e.leaveNest(i) {
+					return failed
+				}
 				e.depth--
 				i++
 				continue
@@ -129,6 +137,9 @@ func (e *elements) next(i int, ended bool) int {
 			}
 			e.count++
 			return i
+		}
+		if e.nest != nil && !e.enterNest(i) {
+			return failed
 		}
 		e.depth++
 		i, c = e.token(i + 1)
@@ -151,7 +162,7 @@ func (e *elements) tooMany() error { return fmt.Errorf("%w: expected %d", ErrToo
 func (e *elements) mismatch(i int, d tensor.DType) int {
 	e.depth = 0 // what is around it does not count here
 	if end := e.value(i); end >= 0 {
-		e.err = &ElementError{Index: e.count - 1, Expected: expected[d], Got: brief(e.src[i:end])}
+		e.err = &ElementError{Index: e.count - 1, Expected: expected[d], Got: Brief(e.src[i:end])}
 	}
 	return failed
 }
@@ -224,6 +235,12 @@ func (e *elements) bools(dst []byte) []byte {
 
 func (e *elements) strings(dst []byte) []byte {
 	for i := e.next(0, false); i >= 0; i = e.next(i, true) {
+		if e.at(i) == '{' && e.nest != nil {
+			if dst, i = e.encoded(dst, i); i < 0 {
+				break
+			}
+			continue
+		}
 		if e.at(i) != '"' {
 			e.mismatch(i, tensor.Bytes)
 			break

@@ -1,5 +1,6 @@
 // Package jsontensor is the JSON side of the v2 inference protocol: requests, and
-// the numbers and strings under `data`, in both directions.
+// the numbers and strings under `data`, in both directions. AppendNested, Members and
+// Elements are what other forms of JSON around tensors are read with.
 //
 // Request.Parse walks a body once, checks that it is JSON, and takes it apart; the
 // text of each `data` stays as it is. Append turns such a text into a tensor's bytes,

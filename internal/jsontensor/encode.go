@@ -35,7 +35,7 @@ func AppendArray(dst []byte, t tensor.Tensor) ([]byte, error) {
 		if i > 0 {
 			dst = append(dst, ',')
 		}
-		dst = appendElement(dst, t.DType, t.Data[i:i+size])
+		dst = AppendElement(dst, t.DType, t.Data[i:i+size])
 	}
 	return append(dst, ']'), nil
 }
@@ -53,7 +53,7 @@ func appendStrings(dst []byte, t tensor.Tensor) ([]byte, error) {
 		if count > 0 {
 			out = append(out, ',')
 		}
-		out = appendString(out, elem)
+		out = AppendString(out, elem)
 		rest = after
 	}
 	if n, err := t.Shape.Elements(); err != nil || n != count {
@@ -62,8 +62,9 @@ func appendStrings(dst []byte, t tensor.Tensor) ([]byte, error) {
 	return append(out, ']'), nil
 }
 
-// appendElement appends one element of a type of fixed size.
-func appendElement(dst []byte, d tensor.DType, b []byte) []byte {
+// AppendElement appends the element that b holds, of a type of fixed size that JSON
+// carries.
+func AppendElement(dst []byte, d tensor.DType, b []byte) []byte {
 	switch d {
 	case tensor.FP32:
 		return appendFloat(dst, float64(math.Float32frombits(binary.LittleEndian.Uint32(b))), 32)
@@ -85,7 +86,7 @@ func appendElement(dst []byte, d tensor.DType, b []byte) []byte {
 		return strconv.AppendInt(dst, int64(int16(binary.LittleEndian.Uint16(b))), 10)
 	case tensor.Int32:
 		return strconv.AppendInt(dst, int64(int32(binary.LittleEndian.Uint32(b))), 10)
-	default: // Int64: AppendArray takes no other
+	default: // Int64: JSON carries no other
 		return strconv.AppendInt(dst, int64(binary.LittleEndian.Uint64(b)), 10)
 	}
 }

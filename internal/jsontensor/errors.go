@@ -21,6 +21,8 @@ var (
 	ErrTooFew = fmt.Errorf("%w: too few", ErrCount)
 	// ErrTooMany is an ErrCount.
 	ErrTooMany = fmt.Errorf("%w: too many", ErrCount)
+	// ErrBase64 is returned for an element in base64 that is none.
+	ErrBase64 = errors.New("not base64")
 	// ErrUnsupported is returned for a data type that JSON does not carry: FP16 and BF16.
 	ErrUnsupported = errors.New("data type is not supported in JSON")
 )
@@ -59,11 +61,41 @@ func (e *ElementError) Error() string {
 	return fmt.Sprintf("element %d: expected %s, got %s", e.Index, e.Expected, e.Got)
 }
 
+// NestError is returned for a value that is nested as no tensor is.
+type NestError struct {
+	Kind     NestKind
+	Level    int    // how many arrays are around it
+	Expected int64  // how many there should be, or the array's length
+	Got      int64  // of an Uneven array, its length
+	Value    string // of a TooShallow element, its text, the end left out where it is long
+}
+
+// NestKind says in which way a value is nested wrongly.
+type NestKind int
+
+// The kinds of a NestError.
+const (
+	Uneven     NestKind = iota // an array is not as long as the first of its level
+	TooDeep                    // an array stands where elements are
+	TooShallow                 // an element stands where arrays are
+)
+
+func (e *NestError) Error() string {
+	switch e.Kind {
+	case TooDeep:
+		return fmt.Sprintf("an array in %d others: expected elements in %d", e.Level, e.Expected)
+	case TooShallow:
+		return fmt.Sprintf("element %s in %d arrays: expected it in %d", e.Value, e.Level, e.Expected)
+	default:
+		return fmt.Sprintf("an array of %d, in %d others: expected %d, as in the first", e.Got, e.Level, e.Expected)
+	}
+}
+
 // maxQuoted is how many bytes of a value an error repeats.
 const maxQuoted = 40
 
-// brief returns text, cut to a length that fits an error.
-func brief(text []byte) string {
+// Brief returns the text of a value, cut to a length that fits an error.
+func Brief(text []byte) string {
 	if len(text) <= maxQuoted {
 		return string(text)
 	}

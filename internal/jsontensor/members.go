@@ -13,14 +13,28 @@ import "bytes"
 // no object. What stands behind the first error has not been looked at.
 func Members(text []byte, member func(name, value []byte) error) error {
 	s := scanner{src: text, maxDepth: DefaultDepth, nan: true}
+	if end := s.members(member); end >= 0 {
+		s.end(end)
+	}
+	return s.err
+}
+
+// LeadingMembers is Members for a text of which only the first value counts: it does
+// not look at what follows.
+func LeadingMembers(text []byte, member func(name, value []byte) error) error {
+	s := scanner{src: text, maxDepth: DefaultDepth, nan: true}
+	s.members(member)
+	return s.err
+}
+
+// members walks the value that the text starts with, and returns its end even where it
+// is no object.
+func (s *scanner) members(member func(name, value []byte) error) int {
 	i, first := s.token(0)
 	if first != '{' {
-		if end := s.value(i); end >= 0 && s.end(end) >= 0 {
-			return &FieldError{Expected: "object", Got: typeOf(first)}
-		}
-		return s.err
+		return s.other(i, "object")
 	}
-	i = s.object(i, func(i int, key []byte) int {
+	return s.object(i, func(i int, key []byte) int {
 		end := s.value(i)
 		if end < 0 {
 			return failed
@@ -28,13 +42,43 @@ func Members(text []byte, member func(name, value []byte) error) error {
 		if bytes.IndexByte(key, '\\') >= 0 {
 			key = unescape(nil, key)
 		}
-		if s.err = member(key, text[i:end:end]); s.err != nil {
+		if s.err = member(key, s.src[i:end:end]); s.err != nil {
 			return failed
 		}
 		return end
 	})
-	if i >= 0 {
-		s.end(i)
+}
+
+// other notes that the value at i is not what was expected, and returns its end.
+func (s *scanner) other(i int, expected string) int {
+	end := s.value(i)
+	if end >= 0 {
+		s.err = &FieldError{Expected: expected, Got: typeOf(s.src[i])}
+	}
+	return end
+}
+
+// Elements takes an array apart as Members does an object: it calls element with the
+// text of each element.
+func Elements(text []byte, element func(value []byte) error) error {
+	s := scanner{src: text, maxDepth: DefaultDepth, nan: true}
+	i, first := s.token(0)
+	var end int
+	if first != '[' {
+		end = s.other(i, "array")
+	} else {
+		end = s.array(i, func(i int) int {
+			end := s.value(i)
+			if end >= 0 {
+				if s.err = element(text[i:end:end]); s.err != nil {
+					return failed
+				}
+			}
+			return end
+		})
+	}
+	if end >= 0 {
+		s.end(end)
 	}
 	return s.err
 }

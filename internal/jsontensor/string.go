@@ -129,9 +129,22 @@ func hex4(b []byte) (r rune) {
 
 const hexDigits = "0123456789abcdef"
 
-// appendString appends b as a JSON string. Bytes that are not UTF-8 become
+// Text returns the content of value, which has to be checked JSON, if that is a string.
+// It aliases value where nothing is escaped.
+func Text(value []byte) (content []byte, is bool) {
+	if len(value) == 0 || value[0] != '"' {
+		return nil, false
+	}
+	content = value[1 : len(value)-1]
+	if bytes.IndexByte(content, '\\') >= 0 {
+		content = unescape(nil, content)
+	}
+	return content, true
+}
+
+// AppendString appends b as a JSON string. Bytes that are not UTF-8 become
 // U+FFFD; nothing is escaped that need not be.
-func appendString(dst, b []byte) []byte {
+func AppendString(dst, b []byte) []byte {
 	dst = append(dst, '"')
 	for i := 0; i < len(b); {
 		end := plainRun(b, i)

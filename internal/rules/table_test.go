@@ -20,6 +20,7 @@ var levels = map[string]int{
 	"backend":         2,
 	"config/pbtxt":    2,
 	"internal/golden": 2,
+	"internal/tfjson": 2,
 
 	"backend/onnx": 3,
 	"repository":   3,
@@ -107,7 +108,7 @@ var fences = []fence{
 
 // purePackages decide or convert, and nothing else: no clock, lock, goroutine, log,
 // file or environment.
-var purePackages = []string{"config", "config/pbtxt", "tensor", "internal/jsontensor"}
+var purePackages = []string{"config", "config/pbtxt", "tensor", "internal/jsontensor", "internal/tfjson"}
 
 // pureFiles are the deciding parts of packages that do more.
 var pureFiles = []string{
