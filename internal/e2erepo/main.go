@@ -38,6 +38,7 @@ func files() map[string][]byte {
 		"simple/1/model.onnx":     onnxtest.AddSub(tensor.Int32),
 		"concat/1/model.onnx":     onnxtest.Concat(),
 		"lower/1/model.onnx":      onnxtest.Lower(),
+		"text/1/model.onnx":       onnxtest.Identity(tensor.Bytes, tensor.Shape{tensor.Dynamic, 1}),
 		"classifier/1/model.onnx": onnxtest.Classifier(0),
 		"classifier/labels.txt":   []byte("ant\nbee\ncat\ndog\n"),
 		"classifier/config.yaml":  []byte(classifierConfig),

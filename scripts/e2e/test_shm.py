@@ -117,9 +117,8 @@ class Register(Regions):
         self.assertEqual({} if self.kind.grpc else [], got)
 
     def test_memory_of_a_gpu_is_refused(self):
-        with self.assertRaises(Exception) as caught:
-            self.client.register_cuda_shared_memory("r", b"handle", 0, 64)
-        self.assertIn("'r'", caught.exception.message())
+        text = "failed to register CUDA shared memory region: 'r', GPUs not supported"
+        self.refused("invalid", text, "register_cuda_shared_memory", "r", b"handle", 0, 64)
 
     def test_memory_of_a_gpu_may_be_unregistered(self):
         self.client.unregister_cuda_shared_memory()
