@@ -22,6 +22,8 @@ GRPC_ADDRESS = os.environ["E2E_GRPC"]
 
 LOOP = asyncio.new_event_loop()
 
+UNNAMED = "[request id: <id_unknown>] "
+
 # What an error is called over HTTP and over gRPC.
 STATUS = {
     "invalid": ("400", "StatusCode.INVALID_ARGUMENT"),
@@ -125,11 +127,14 @@ class ClientTest(unittest.TestCase):
         return words(getattr(self.client, call)(*args, **kwargs))
 
     def refused(self, status, text, call, *args, **kwargs):
-        """Calls, and expects an error of that status and text."""
+        """Calls, and expects an error of that status and text. The request's id may stand
+        before it, and has to if the text begins with it."""
         with self.assertRaises(InferenceServerException) as caught:
             getattr(self.client, call)(*args, **kwargs)
-        error = caught.exception
-        self.assertEqual((STATUS[status][self.kind.grpc], text), (error.status(), error.message()))
+        got = caught.exception.message()
+        if not text.startswith(UNNAMED):
+            got = got.removeprefix(UNNAMED)
+        self.assertEqual((STATUS[status][self.kind.grpc], text), (caught.exception.status(), got))
 
     def response(self, result):
         """The whole of an answer, but for the tensors' data."""

@@ -47,4 +47,3 @@ BATCH_NOTE = (
     " input shape. If you want to specify the full shape including the batch dim in your input dims config, try setting"
     " max_batch_size to zero. See the model configuration docs for more info on max_batch_size."
 )
-UNNAMED = "[request id: <id_unknown>] "

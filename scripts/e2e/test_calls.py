@@ -2,6 +2,7 @@
 
 from clients import for_clients
 from models import ONES, SIXTEEN
+from tritonclient.utils import InferenceServerException
 
 
 @for_clients()
@@ -22,10 +23,10 @@ class Health:
         self.assertIs(True, self.client.is_server_live(headers={"x-tenant": "somebody"}))
 
     def test_an_unknown_model_is_not_ready(self):
-        if self.kind.grpc:
-            self.refused("unknown", "Request for unknown model: 'nobody' is not found", "is_model_ready", "nobody")
-        else:
+        try:
             self.assertIs(False, self.client.is_model_ready("nobody"))
+        except InferenceServerException as error:  # over gRPC, from newer releases of Triton
+            self.assertEqual("StatusCode.NOT_FOUND", error.status())
 
     def test_a_model_that_did_not_load_is_not_ready(self):
         self.assertIs(False, self.client.is_model_ready("broken", "1"))
@@ -79,7 +80,7 @@ class Metadata:
     def test_a_version_that_is_no_number_is_refused(self):
         if self.kind.grpc:
             text = (
-                "failed to get model version from specified version string 'one' (details: stoll),"
+                "failed to get model version from specified version string 'one' (details: stol),"
                 " version should be an integral value > 0"
             )
             self.refused("invalid", text, "get_model_metadata", "simple", "one")
@@ -225,17 +226,14 @@ class Trace:
         text = "Unable to parse 'trace_rate', got: often"
         self.refused("invalid", text, "update_trace_settings", settings={"trace_rate": "often"})
 
-    def test_an_unknown_level_is_refused(self):
-        with self.assertRaises(Exception) as caught:
-            self.client.update_trace_settings(settings={"trace_level": ["EVERYTHING"]})
-        self.assertIn("EVERYTHING", caught.exception.message())
-
     def test_the_trace_file_stays(self):
         text = "trace file location can not be updated through network protocol"
         self.refused("unsupported", text, "update_trace_settings", settings={"trace_file": "other.json"})
 
     def test_trace_settings_of_an_unknown_model_are_refused(self):
-        self.refused("unknown", "Request for unknown model: 'nobody' is not found", "get_trace_settings", "nobody")
+        with self.assertRaises(InferenceServerException) as caught:
+            self.client.get_trace_settings("nobody")
+        self.assertRegex(caught.exception.message(), "^Request for unknown model ?: '?nobody")
 
 
 @for_clients()
@@ -285,15 +283,10 @@ class Logging:
         self.assertEqual("ISO8601", self.update(log_format="ISO8601")["log_format"])
 
     def test_an_unknown_format_is_refused(self):
-        text = "invalid argument for --log_format, got: poem"
-        status = "invalid" if self.kind.grpc else "unavailable"
+        status, option = ("invalid", "log_format") if self.kind.grpc else ("unavailable", "--log_format")
+        text = f"invalid argument for {option}, got: poem"
         self.refused(status, text, "update_log_settings", {"log_format": "poem"})
 
     def test_the_log_file_stays(self):
         text = "log file location can not be updated through network protocol"
         self.refused("unsupported", text, "update_log_settings", {"log_file": "other.log"})
-
-    def test_an_unknown_setting_is_refused(self):
-        with self.assertRaises(Exception) as caught:
-            self.client.update_log_settings({"log_colour": True})
-        self.assertIn("log_colour", caught.exception.message())

@@ -1,8 +1,8 @@
 """Inferences that all four clients can make, with tensors in binary form."""
 
 import numpy as np
-from clients import for_clients
-from models import BATCH_NOTE, ONES, ROWS, SIXTEEN, UNNAMED, identity, numbers, strings
+from clients import UNNAMED, for_clients
+from models import BATCH_NOTE, ONES, ROWS, SIXTEEN, identity, numbers, strings
 
 FOUR = numbers([1, 2, 3, 4])
 
@@ -159,7 +159,7 @@ class Classes:
         self.assertEqual([["1", "bee"], ["2", "cat"]], [one[1:] for one in split[0]])
         self.assertEqual([["0", "ant"], ["3", "dog"]], [one[1:] for one in split[1]])
 
-    def test_values_have_six_decimals(self):
+    def test_fractions_have_six_decimals(self):
         got = self.classes(self.ROWS[:1], 1)[0][0].decode()
         self.assertRegex(got, r"^0\.9\d{5}:1:bee$")
 
@@ -179,13 +179,13 @@ class Classes:
     def test_whole_numbers_have_classes(self):
         output = self.output("y", class_count=1)
         result = self.client.infer("identity_int64", [self.input("x", self.ROWS.astype(np.int64))], outputs=[output])
-        self.assertEqual([[b"9.000000:1"], [b"5.000000:0"]], result.as_numpy("y").tolist())
+        self.assertEqual([[b"9:1"], [b"5:0"]], result.as_numpy("y").tolist())
 
     def test_one_output_may_have_classes_and_the_other_not(self):
         inputs = [self.input("INPUT0", SIXTEEN), self.input("INPUT1", ONES)]
         outputs = [self.output("OUTPUT0", class_count=1), self.output("OUTPUT1")]
         result = self.client.infer("simple", inputs, outputs=outputs)
-        self.assertEqual([[b"16.000000:15"]], result.as_numpy("OUTPUT0").tolist())
+        self.assertEqual([[b"16:15"]], result.as_numpy("OUTPUT0").tolist())
         self.assertEqual((SIXTEEN - ONES).tolist(), result.as_numpy("OUTPUT1").tolist())
 
     def test_strings_have_no_classes(self):
@@ -232,11 +232,11 @@ class Refused:
         self.refused("invalid", text, "infer", "simple", [self.input("INPUT0", SIXTEEN)])
 
     def test_an_unknown_input(self):
-        text = UNNAMED + "unexpected inference input 'z' for model 'scale'"
+        text = "unexpected inference input 'z' for model 'scale'"
         self.refused("invalid", text, "infer", "scale", [self.input("z", FOUR)])
 
     def test_an_unknown_output(self):
-        text = UNNAMED + "unexpected inference output 'z' for model 'scale'"
+        text = "unexpected inference output 'z' for model 'scale'"
         self.refused("invalid", text, "infer", "scale", [self.input("x", FOUR)], outputs=[self.output("z")])
 
     def test_an_input_twice(self):
@@ -269,8 +269,8 @@ class Refused:
         self.refused("invalid", text, "infer", "identity_bytes", [x])
 
     def test_the_id_stands_in_the_text(self):
-        text = "[request id: mine] unexpected inference input 'z' for model 'scale'"
-        self.refused("invalid", text, "infer", "scale", [self.input("z", FOUR)], request_id="mine")
+        text = "[request id: mine] inference input 'x' data-type is 'INT32', but model 'scale' expects 'FP32'"
+        self.refused("invalid", text, "infer", "scale", [self.input("x", FOUR.astype(np.int32))], request_id="mine")
 
     def test_what_the_model_fails_for(self):
         with self.assertRaises(Exception) as caught:

@@ -9,7 +9,8 @@ import urllib.error
 import urllib.request
 
 import numpy as np
-from models import ONES, ROWS, SIXTEEN, UNNAMED, identity, numbers
+from clients import UNNAMED
+from models import ONES, ROWS, SIXTEEN, identity, numbers
 
 FOUR = numbers([1, 2, 3, 4])
 X = {"name": "x", "shape": [1, 4], "datatype": "FP32", "data": [1, 2, 3, 4]}

@@ -6,8 +6,8 @@ import time
 import tritonclient.http
 import tritonclient.http.aio
 from busy import busy
-from clients import HTTP, HTTP_ADDRESS, ClientTest, for_clients, wait
-from models import UNNAMED, numbers
+from clients import HTTP, HTTP_ADDRESS, UNNAMED, ClientTest, for_clients, wait
+from models import numbers
 
 LITTLE = numbers([1], type="int64")
 MUCH = numbers([400], type="int64")
