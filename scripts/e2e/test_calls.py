@@ -112,7 +112,10 @@ class Config:
 
     def test_a_queue_policy_is_in_the_configuration(self):
         got = self.config("slow")["dynamic_batching"]["default_queue_policy"]
-        self.assertEqual(("1", "10000000", True), (got["max_queue_size"], got["default_timeout_microseconds"], got["allow_timeout_override"]))
+        self.assertEqual(
+            ("1", "10000000", True),
+            (got["max_queue_size"], got["default_timeout_microseconds"], got["allow_timeout_override"]),
+        )
 
     def test_labels_are_in_the_configuration(self):
         self.assertEqual("labels.txt", self.config("classifier")["output"][0]["label_filename"])
@@ -154,7 +157,7 @@ class Statistics:
 
         before = failures()
         wrong = [self.input("x", SIXTEEN[:, 7:8].astype("int64"))]
-        self.assertRaises(Exception, self.client.infer, "lookup", wrong)
+        self.assertRaises(InferenceServerException, self.client.infer, "lookup", wrong)
         self.assertEqual(before + 1, failures())
 
     def test_statistics_are_by_version(self):
@@ -196,7 +199,9 @@ class Trace:
 
     def tearDown(self):
         for model in ("simple", None):
-            self.client.update_trace_settings(model_name=model, settings=dict.fromkeys(("trace_level", "trace_rate", "trace_count")))
+            self.client.update_trace_settings(
+                model_name=model, settings=dict.fromkeys(("trace_level", "trace_rate", "trace_count"))
+            )
 
     def test_trace_settings_are_all_there(self):
         self.assertLessEqual({"trace_level", "trace_rate", "trace_count", "log_frequency"}, set(self.settings()))

@@ -13,6 +13,7 @@ from busy import busy
 from clients import GRPC, GRPC_ADDRESS, UNNAMED, ClientTest, GRPCAsync, for_clients, wait
 from models import JSON_TYPES, ONES, ROWS, SIXTEEN, identity, numbers
 from tritonclient.grpc import service_pb2, service_pb2_grpc
+from tritonclient.utils import InferenceServerException
 
 FOUR = numbers([1, 2, 3, 4])
 LITTLE = numbers([1], type="int64")
@@ -186,13 +187,15 @@ class Options:
 
     def test_a_call_that_takes_too_long_is_given_up(self):
         began = time.monotonic()
-        with self.assertRaises(Exception) as caught:
+        with self.assertRaises(InferenceServerException) as caught:
             self.client.infer("slow", [self.input("x", MUCH)], client_timeout=0.3)
         self.assertEqual("StatusCode.DEADLINE_EXCEEDED", caught.exception.status())
         self.assertLess(time.monotonic() - began, 2)
 
     def test_a_call_that_was_given_up_leaves_no_work_behind(self):
-        self.assertRaises(Exception, self.client.infer, "slow", [self.input("x", MUCH)], client_timeout=0.2)
+        self.assertRaises(
+            InferenceServerException, self.client.infer, "slow", [self.input("x", MUCH)], client_timeout=0.2
+        )
         began = time.monotonic()
         self.client.infer("slow", [self.input("x", LITTLE)])
         self.assertLess(time.monotonic() - began, 0.5)
@@ -223,7 +226,9 @@ class Options:
     def load_refused(self, text, request):
         with grpc.insecure_channel(GRPC_ADDRESS) as channel, self.assertRaises(grpc.RpcError) as caught:
             service_pb2_grpc.GRPCInferenceServiceStub(channel).RepositoryModelLoad(request)
-        self.assertEqual((grpc.StatusCode.INVALID_ARGUMENT, text), (caught.exception.code(), caught.exception.details()))
+        self.assertEqual(
+            (grpc.StatusCode.INVALID_ARGUMENT, text), (caught.exception.code(), caught.exception.details())
+        )
 
     def test_a_repository_cannot_be_named(self):
         request = service_pb2.RepositoryIndexRequest(repository_name="other")
@@ -325,7 +330,9 @@ class Channels(ClientTest):
 
     def test_many_channels_are_served(self):
         for _ in range(32):
-            client = tritonclient.grpc.InferenceServerClient(GRPC_ADDRESS, channel_args=[("grpc.use_local_subchannel_pool", 1)])
+            client = tritonclient.grpc.InferenceServerClient(
+                GRPC_ADDRESS, channel_args=[("grpc.use_local_subchannel_pool", 1)]
+            )
             self.assertEqual([[2, 4, 6, 8]], self.scale(client))
 
 

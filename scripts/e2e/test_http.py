@@ -10,6 +10,7 @@ import tritonclient.http
 from clients import HTTP, HTTP_ADDRESS, ClientTest, HTTPAsync, for_clients, wait
 from models import JSON_TYPES, ONES, ROWS, SIXTEEN, identity, numbers
 from tritonclient.http.auth import BasicAuth
+from tritonclient.utils import InferenceServerException
 
 FOUR = numbers([1, 2, 3, 4])
 COMPRESSIONS = ("gzip", "deflate")
@@ -36,12 +37,16 @@ class JSON(Tensors):
         got = result.as_numpy("y")
         self.assertEqual((rows.dtype, rows.shape), (got.dtype, got.shape))
         if datatype == "BYTES":  # JSON has strings, and the client leaves them so
-            got = np.array([[one if isinstance(one, bytes) else one.encode() for one in row] for row in got], np.object_)
+            got = np.array(
+                [[one if isinstance(one, bytes) else one.encode() for one in row] for row in got], np.object_
+            )
         self.assertEqual(rows.tolist(), got.tolist())
 
     def test_floats_are_read_back_exactly(self):
         rows = np.random.default_rng(2).normal(size=(64, 4)).astype(np.float32)
-        result = self.client.infer("identity_fp32", [self.json("x", rows)], outputs=[self.output("y", binary_data=False)])
+        result = self.client.infer(
+            "identity_fp32", [self.json("x", rows)], outputs=[self.output("y", binary_data=False)]
+        )
         self.assertEqual(rows.tobytes(), result.as_numpy("y").tobytes())
 
     def test_not_a_number_is_not_a_number(self):
@@ -156,11 +161,15 @@ class Compression(Tensors):
 
     def test_a_request_that_is_not_compressed_as_it_says_is_refused(self):
         headers = {"Content-Encoding": "gzip"}
-        self.assertRaises(Exception, self.client.infer, "scale", [self.input("x", FOUR)], headers=headers)
+        self.assertRaises(
+            InferenceServerException, self.client.infer, "scale", [self.input("x", FOUR)], headers=headers
+        )
 
     def test_an_unknown_compression_is_refused(self):
         headers = {"Content-Encoding": "br"}
-        self.refused("unsupported", "Unsupported compression type", "infer", "scale", [self.json("x", FOUR)], headers=headers)
+        self.refused(
+            "unsupported", "Unsupported compression type", "infer", "scale", [self.json("x", FOUR)], headers=headers
+        )
 
 
 @for_clients(HTTP, HTTPAsync)
@@ -223,7 +232,9 @@ class Greenlets(ClientTest):
 
     def test_many_requests_are_under_way_at_once(self):
         rows = [factor * FOUR for factor in range(1, 33)]
-        sent = [self.client.async_infer("scale", [self.input("x", one)], request_id=str(i)) for i, one in enumerate(rows)]
+        sent = [
+            self.client.async_infer("scale", [self.input("x", one)], request_id=str(i)) for i, one in enumerate(rows)
+        ]
         for i, (one, call) in enumerate(zip(rows, sent)):
             result = call.get_result()
             self.assertEqual((2 * one).tolist(), result.as_numpy("y").tolist())
@@ -231,7 +242,7 @@ class Greenlets(ClientTest):
 
     def test_an_error_comes_with_the_result(self):
         call = self.client.async_infer("nobody", [self.input("x", FOUR)])
-        with self.assertRaises(Exception) as caught:
+        with self.assertRaises(InferenceServerException) as caught:
             call.get_result()
         self.assertEqual("Request for unknown model: 'nobody' is not found", caught.exception.message())
 
@@ -248,7 +259,6 @@ class Tasks(ClientTest):
     kind = HTTPAsync
 
     def test_many_requests_are_under_way_at_once(self):
-
 
         async def ask():
             calls = [self.client._client.infer("scale", [self.input("x", i * FOUR)]) for i in range(32)]

@@ -3,6 +3,7 @@
 import numpy as np
 from clients import UNNAMED, for_clients
 from models import BATCH_NOTE, ONES, ROWS, SIXTEEN, identity, numbers, strings
+from tritonclient.utils import InferenceServerException
 
 FOUR = numbers([1, 2, 3, 4])
 
@@ -97,7 +98,10 @@ class Infer:
         self.assertEqual((2 * rows).tolist(), got.tolist())
 
     def test_strings_are_joined(self):
-        inputs = [self.input("a", strings(["good "], ["bad "])), self.input("b", strings(["morning"], ["\u00e4\u6f22"]))]
+        inputs = [
+            self.input("a", strings(["good "], ["bad "])),
+            self.input("b", strings(["morning"], ["\u00e4\u6f22"])),
+        ]
         got = self.client.infer("concat", inputs).as_numpy("y")
         self.assertEqual(strings(["good morning"], ["bad \u00e4\u6f22"]).tolist(), got.tolist())
 
@@ -133,7 +137,9 @@ class Infer:
         self.assertIsNotNone(self.simple(timeout=5_000_000).as_numpy("OUTPUT0"))
 
     def test_parameters_of_the_callers_own_are_taken(self):
-        self.assertIsNotNone(self.simple(parameters={"text": "x", "whole": -1, "part": 0.5, "yes": True}).as_numpy("OUTPUT0"))
+        self.assertIsNotNone(
+            self.simple(parameters={"text": "x", "whole": -1, "part": 0.5, "yes": True}).as_numpy("OUTPUT0")
+        )
 
     def test_a_sequence_means_nothing_to_a_model_without_them(self):
         for sequence in (7, "seven"):
@@ -202,7 +208,9 @@ class Classes:
 @for_clients()
 class Refused:
     def test_an_unknown_model(self):
-        self.refused("unknown", "Request for unknown model: 'nobody' is not found", "infer", "nobody", [self.input("x", FOUR)])
+        self.refused(
+            "unknown", "Request for unknown model: 'nobody' is not found", "infer", "nobody", [self.input("x", FOUR)]
+        )
 
     def test_an_unknown_version(self):
         text = "Request for unknown model: 'scale' version 9 is not found"
@@ -273,7 +281,7 @@ class Refused:
         self.refused("invalid", text, "infer", "scale", [self.input("x", FOUR.astype(np.int32))], request_id="mine")
 
     def test_what_the_model_fails_for(self):
-        with self.assertRaises(Exception) as caught:
+        with self.assertRaises(InferenceServerException) as caught:
             self.client.infer("lookup", [self.input("x", numbers([7], type=np.int64))])
         self.assertIn("indices element out of data bounds, idx=7", caught.exception.message())
         self.assertEqual(("500", "StatusCode.INTERNAL")[self.kind.grpc], caught.exception.status())

@@ -19,7 +19,9 @@ class PerfAnalyzer(unittest.TestCase):
     def measure(self, model, *options, grpc=False, loads=1):
         """Runs it and expects figures for so many loads, and no complaint."""
         command = [PROGRAM, "-m", model, "-i", "grpc" if grpc else "http", "-u", GRPC_ADDRESS if grpc else HTTP_ADDRESS]
-        done = subprocess.run([*command, *SHORT, *options], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=60)
+        done = subprocess.run(
+            [*command, *SHORT, *options], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=60
+        )
         self.assertEqual(0, done.returncode, done.stdout)
         for line in done.stdout.splitlines():
             self.assertNotRegex(line, r"(?i)warning|error|fail", done.stdout)
@@ -32,13 +34,17 @@ class PerfAnalyzer(unittest.TestCase):
         self.measure("simple", "--concurrency-range", "1:4", loads=4)
 
     def test_http_in_windows_of_time(self):
-        self.measure("simple", "--measurement-mode", "time_windows", "--measurement-interval", "1000", "--concurrency-range", "2")
+        self.measure(
+            "simple", "--measurement-mode", "time_windows", "--measurement-interval", "1000", "--concurrency-range", "2"
+        )
 
     def test_http_with_a_number_of_requests(self):
         self.measure("simple", "--concurrency-range", "2", "--request-count", "200")
 
     def test_http_in_json(self):
-        self.measure("simple", "--input-tensor-format", "json", "--output-tensor-format", "json", "--concurrency-range", "2")
+        self.measure(
+            "simple", "--input-tensor-format", "json", "--output-tensor-format", "json", "--concurrency-range", "2"
+        )
 
     def test_http_without_waiting(self):
         self.measure("simple", "--async", "--concurrency-range", "4")
@@ -47,7 +53,9 @@ class PerfAnalyzer(unittest.TestCase):
         self.measure("simple", "-b", "8", "--concurrency-range", "2")
 
     def test_http_through_shared_memory(self):
-        self.measure("simple", "--shared-memory", "system", "--output-shared-memory-size", "1024", "--concurrency-range", "2")
+        self.measure(
+            "simple", "--shared-memory", "system", "--output-shared-memory-size", "1024", "--concurrency-range", "2"
+        )
 
     def test_http_with_strings(self):
         self.measure("concat", "--string-length", "16", "--concurrency-range", "2")

@@ -6,6 +6,7 @@ import pathlib
 
 from clients import for_clients
 from models import numbers
+from tritonclient.utils import InferenceServerException
 
 FOUR = numbers([1, 2, 3, 4])
 
@@ -84,7 +85,9 @@ class Load:
 
     def test_a_model_can_be_loaded_with_other_files(self):
         other = pathlib.Path(os.environ["E2E_REPOSITORY"], "scale", "2", "model.onnx").read_bytes()
-        self.client.load_model("spare", config=json.dumps({"backend": "onnxruntime"}), files={"file:7/model.onnx": other})
+        self.client.load_model(
+            "spare", config=json.dumps({"backend": "onnxruntime"}), files={"file:7/model.onnx": other}
+        )
         self.assertEqual([[2, 4, 6, 8]], self.answer())
         self.assertEqual([[2, 4, 6, 8]], self.answer(model_version="7"))
         self.assertEqual(["7"], self.ask("get_model_metadata", "spare")["versions"])
@@ -104,7 +107,7 @@ class Load:
         self.refused("internal", text, "load_model", "nobody")
 
     def test_a_configuration_that_cannot_be_read_is_refused(self):
-        self.assertRaises(Exception, self.client.load_model, "spare", config="{")
+        self.assertRaises(InferenceServerException, self.client.load_model, "spare", config="{")
         self.assertEqual([[5, 10, 15, 20]], self.answer())
 
     def test_a_file_without_a_configuration_is_refused(self):
@@ -112,13 +115,17 @@ class Load:
         self.refused("invalid", text, "load_model", "spare", files={"file:1/model.onnx": b"x"})
 
     def test_a_file_that_is_no_model_is_refused_and_what_serves_stays(self):
-        with self.assertRaises(Exception) as caught:
+        with self.assertRaises(InferenceServerException) as caught:
             self.client.load_model("spare", config="{}", files={"file:1/model.onnx": b"this is no model"})
-        self.assertRegex(caught.exception.message(), r"^load failed for model 'spare': version 1 is at UNAVAILABLE state: ")
+        self.assertRegex(
+            caught.exception.message(), r"^load failed for model 'spare': version 1 is at UNAVAILABLE state: "
+        )
         self.assertEqual([[5, 10, 15, 20]], self.answer())
 
     def test_a_file_outside_the_models_folder_is_refused(self):
-        self.assertRaises(Exception, self.client.load_model, "spare", config="{}", files={"file:../1/model.onnx": b"x"})
+        self.assertRaises(
+            InferenceServerException, self.client.load_model, "spare", config="{}", files={"file:../1/model.onnx": b"x"}
+        )
         self.assertEqual([[5, 10, 15, 20]], self.answer())
 
     def test_a_name_that_leaves_the_repository_is_refused(self):

@@ -206,7 +206,10 @@ class Infer(RestTest):
         self.refused(400, text, "/v2/models/scale/infer", {"inputs": [X], "parameters": {"triton_final": True}})
 
     def test_classes_and_shared_memory_exclude_each_other(self):
-        output = {"name": "y", "parameters": {"classification": 1, "shared_memory_region": "r", "shared_memory_byte_size": 16}}
+        output = {
+            "name": "y",
+            "parameters": {"classification": 1, "shared_memory_region": "r", "shared_memory_byte_size": 16},
+        }
         text = "Output can't set both 'shared_memory_region' and 'classification'"
         self.refused(400, text, "/v2/models/scale/infer", {"inputs": [X], "outputs": [output]})
 
@@ -221,11 +224,27 @@ class Infer(RestTest):
             (b"", 500, "failed to parse the request JSON buffer: "),
             (b"{", 500, "failed to parse the request JSON buffer: "),
             ({}, 500, "Unable to parse 'inputs': attempt to access non-existing object member 'inputs'"),
-            ({"inputs": [{**X, "shape": [-1, 4]}]}, 500, "Unable to parse 'shape': attempt to access JSON non-unsigned-integer as unsigned-integer"),
-            ({"inputs": [{**X, "data": [1, 2, 3]}]}, 500, "Failed to parse 'data' field: shape does not match true shape"),
-            ({"inputs": [{**X, "data": [1, 2, 3, 4, 5]}]}, 500, "Unable to parse 'data': Shape does not match true shape of 'data' field"),
+            (
+                {"inputs": [{**X, "shape": [-1, 4]}]},
+                500,
+                "Unable to parse 'shape': attempt to access JSON non-unsigned-integer as unsigned-integer",
+            ),
+            (
+                {"inputs": [{**X, "data": [1, 2, 3]}]},
+                500,
+                "Failed to parse 'data' field: shape does not match true shape",
+            ),
+            (
+                {"inputs": [{**X, "data": [1, 2, 3, 4, 5]}]},
+                500,
+                "Unable to parse 'data': Shape does not match true shape of 'data' field",
+            ),
             ({"inputs": [{**X, "datatype": "FP99"}]}, 400, "invalid datatype for input x"),
-            ({"inputs": [{k: v for k, v in X.items() if k != "data"}]}, 400, "Input must set only one of the following fields: "),
+            (
+                {"inputs": [{k: v for k, v in X.items() if k != "data"}]},
+                400,
+                "Input must set only one of the following fields: ",
+            ),
         )
         for body, status, text in rows:
             with self.subTest(text):
@@ -242,10 +261,14 @@ class Infer(RestTest):
         x = {"name": "x", "shape": [1, 4], "datatype": "FP32", "parameters": {"binary_data_size": 16}}
         header = json.dumps({"inputs": [x]}).encode()
         text = "unexpected size for input 'x', expecting 4 additional bytes for model 'scale'"
-        self.refused(400, text, "/v2/models/scale/infer", header + bytes(12), Inference_Header_Content_Length=str(len(header)))
+        self.refused(
+            400, text, "/v2/models/scale/infer", header + bytes(12), Inference_Header_Content_Length=str(len(header))
+        )
 
     def test_more_bytes_than_announced_are_refused(self):
         x = {"name": "x", "shape": [1, 4], "datatype": "FP32", "parameters": {"binary_data_size": 16}}
         header = json.dumps({"inputs": [x]}).encode()
         text = "unexpected additional input data for model 'scale'"
-        self.refused(400, text, "/v2/models/scale/infer", header + bytes(17), Inference_Header_Content_Length=str(len(header)))
+        self.refused(
+            400, text, "/v2/models/scale/infer", header + bytes(17), Inference_Header_Content_Length=str(len(header))
+        )

@@ -105,7 +105,7 @@ class Register(Regions):
 
     def test_more_than_there_is_is_refused(self):
         name, key, _ = self.make(64)
-        self.assertRaises(Exception, self.client.register_system_shared_memory, name, key, 1 << 20)
+        self.assertRaises(InferenceServerException, self.client.register_system_shared_memory, name, key, 1 << 20)
         self.assertEqual({}, self.regions())
 
     def test_an_unknown_region_has_no_status(self):
@@ -224,6 +224,6 @@ class Infer(Regions):
 
     def test_fewer_bytes_than_the_shape_needs_are_refused(self):
         name, _ = self.register(16, FOUR)
-        with self.assertRaises(Exception) as caught:
+        with self.assertRaises(InferenceServerException) as caught:
             self.client.infer("scale", [self.shared("x", "FP32", (1, 4), name, 8)])
         self.assertIn("'x'", caught.exception.message())

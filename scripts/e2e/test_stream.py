@@ -125,7 +125,9 @@ class Streams(ClientTest):
 
     def test_a_stream_may_have_headers_parameters_and_priorities(self):
         self.start(headers={"x-tenant": "somebody"})
-        self.send("levels", FOUR, priority=1, timeout=5_000_000, parameters={"text": "x"}, sequence_id=1, sequence_start=True)
+        self.send(
+            "levels", FOUR, priority=1, timeout=5_000_000, parameters={"text": "x"}, sequence_id=1, sequence_start=True
+        )
         self.assertEqual([[3, 6, 9, 12]], self.result().as_numpy("y").tolist())
 
     def test_a_version_answers_that_is_asked_for(self):
@@ -213,7 +215,7 @@ class AsyncStreams(ClientTest):
 
     def test_a_stream_may_have_a_deadline_and_headers(self):
         slow = {"model_name": "slow", "inputs": [self.input("x", MUCH)]}
-        with self.assertRaises(Exception) as caught:
+        with self.assertRaises(InferenceServerException) as caught:
             self.ask(slow, stream_timeout=0.3, headers={"x-tenant": "somebody"})
         self.assertIn("DEADLINE", str(getattr(caught.exception, "status", lambda: caught.exception)()))
 
