@@ -34,6 +34,9 @@ STATUS = {
     "unavailable": ("503", "StatusCode.UNAVAILABLE"),
 }
 
+# How a gRPC call ends whose deadline has passed: the second when the server notices it first.
+LATE = ("StatusCode.DEADLINE_EXCEEDED", "StatusCode.CANCELLED")
+
 
 class Waiting:
     """An asynchronous client whose calls are waited for."""

@@ -10,7 +10,7 @@ import grpc
 import numpy as np
 import tritonclient.grpc
 from busy import busy
-from clients import GRPC, GRPC_ADDRESS, UNNAMED, ClientTest, GRPCAsync, for_clients, wait
+from clients import GRPC, GRPC_ADDRESS, LATE, UNNAMED, ClientTest, GRPCAsync, for_clients, wait
 from models import JSON_TYPES, ONES, ROWS, SIXTEEN, identity, numbers
 from tritonclient.grpc import service_pb2, service_pb2_grpc
 from tritonclient.utils import InferenceServerException
@@ -189,7 +189,7 @@ class Options:
         began = time.monotonic()
         with self.assertRaises(InferenceServerException) as caught:
             self.client.infer("slow", [self.input("x", MUCH)], client_timeout=0.3)
-        self.assertEqual("StatusCode.DEADLINE_EXCEEDED", caught.exception.status())
+        self.assertIn(caught.exception.status(), LATE)
         self.assertLess(time.monotonic() - began, 2)
 
     def test_a_call_that_was_given_up_leaves_no_work_behind(self):
@@ -286,7 +286,7 @@ class Callbacks(ClientTest):
 
     def test_a_deadline_comes_to_the_callback(self):
         self.ask("slow", MUCH, client_timeout=0.2)
-        self.assertEqual("StatusCode.DEADLINE_EXCEEDED", self.answers.get(timeout=5)[1].status())
+        self.assertIn(self.answers.get(timeout=5)[1].status(), LATE)
 
     def test_requests_without_waiting_may_be_compressed(self):
         for how in ("gzip", "deflate"):

@@ -1,12 +1,13 @@
 """Tensors in shared memory of the system."""
 
+import base64
 import itertools
 
 import numpy as np
 import tritonclient.utils.shared_memory as shm
 from clients import for_clients
 from models import ONES, ROWS, SIXTEEN, identity, numbers
-from tritonclient.utils import InferenceServerException, serialize_byte_tensor, serialized_byte_size
+from tritonclient.utils import InferenceServerException, serialize_byte_tensor
 
 _numbers = itertools.count()
 FOUR = numbers([1, 2, 3, 4])
@@ -118,7 +119,7 @@ class Register(Regions):
 
     def test_memory_of_a_gpu_is_refused(self):
         with self.assertRaises(InferenceServerException) as caught:
-            self.client.register_cuda_shared_memory("r", b"handle", 0, 64)
+            self.client.register_cuda_shared_memory("r", base64.b64encode(bytes(64)), 0, 64)
         self.assertIn("CUDA", caught.exception.message())
 
     def test_memory_of_a_gpu_may_be_unregistered(self):
@@ -145,9 +146,9 @@ class Infer(Regions):
     def test_every_type_in_shared_memory(self):
         for datatype, rows in ROWS.items():
             with self.subTest(datatype):
-                bytes_ = datatype == "BYTES"
-                size = serialized_byte_size(rows) if bytes_ else rows.nbytes
-                given, _ = self.register(size, serialize_byte_tensor(rows) if bytes_ else rows)
+                sent = serialize_byte_tensor(rows) if datatype == "BYTES" else rows
+                size = len(sent.item()) if datatype == "BYTES" else rows.nbytes
+                given, _ = self.register(size, sent)
                 taken, handle = self.register(size)
                 x = self.shared("x", datatype, rows.shape, given, size)
                 self.client.infer(identity(datatype), [x], outputs=[self.into("y", taken, size)])

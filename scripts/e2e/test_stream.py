@@ -3,9 +3,10 @@
 import asyncio
 import queue
 
+import grpc
 import numpy as np
 import tritonclient.grpc
-from clients import GRPC, GRPC_ADDRESS, ClientTest, GRPCAsync, wait
+from clients import GRPC, GRPC_ADDRESS, LATE, ClientTest, GRPCAsync, wait
 from models import ONES, SIXTEEN, numbers
 from tritonclient.utils import InferenceServerException
 
@@ -114,7 +115,7 @@ class Streams(ClientTest):
         self.start(stream_timeout=0.3)
         self.send("slow", MUCH)
         _, error = self.next()
-        self.assertEqual("StatusCode.DEADLINE_EXCEEDED", error.status())
+        self.assertIn(error.status(), LATE)
 
     def test_a_stream_may_be_compressed(self):
         for how in ("gzip", "deflate"):
@@ -215,9 +216,9 @@ class AsyncStreams(ClientTest):
 
     def test_a_stream_may_have_a_deadline_and_headers(self):
         slow = {"model_name": "slow", "inputs": [self.input("x", MUCH)]}
-        with self.assertRaises(InferenceServerException) as caught:
+        with self.assertRaises(grpc.RpcError) as caught:
             self.ask(slow, stream_timeout=0.3, headers={"x-tenant": "somebody"})
-        self.assertIn("DEADLINE", str(getattr(caught.exception, "status", lambda: caught.exception)()))
+        self.assertIn(str(caught.exception.code()), LATE)
 
     def test_a_stream_can_be_cancelled(self):
         async def run():
