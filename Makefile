@@ -67,6 +67,10 @@ generate-check: ## Check that generate changes nothing.
 smoke: build onnxruntime ## Start bin/galatea, ask it for a prediction, end it.
 	scripts/ci/smoke.sh
 
+.PHONY: e2e
+e2e: build onnxruntime .tools/e2e/.installed ## Ask a running bin/galatea with Triton's own clients; ARGS="test_calls -k metadata" narrows it down.
+	.tools/e2e/bin/python -B scripts/e2e/run.py $(ARGS)
+
 .PHONY: image-check
 image-check: onnxruntime ## Add up the image's files and run its command in them, without a container engine.
 	scripts/check-image.sh
@@ -134,4 +138,11 @@ $(TOOLS)/%: tools/go.mod tools/go.sum
 	rm -rf .tools/train
 	$(PYTHON) -m venv .tools/train
 	.tools/train/bin/pip install --quiet --no-deps -r scripts/train/requirements.txt
+	@touch $@
+
+.tools/e2e/.installed: scripts/e2e/requirements.txt scripts/e2e/perf_analyzer.sh
+	rm -rf .tools/e2e
+	$(PYTHON) -m venv .tools/e2e
+	.tools/e2e/bin/pip install --quiet --no-deps -r scripts/e2e/requirements.txt
+	scripts/e2e/perf_analyzer.sh
 	@touch $@

@@ -55,6 +55,7 @@ var support = map[string]int{
 	"internal/process":     0,
 	"internal/benchserve":  9,
 	"internal/demorollout": 3,
+	"internal/e2erepo":     3,
 }
 
 // fence says where something foreign stops. Paths are prefixes at a slash; the
