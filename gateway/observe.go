@@ -52,9 +52,9 @@ func (g *Gateway) startSpan(c *gin.Context, began time.Time) trace.Span {
 	if !traces.Sample(modelOf(c), trace.SpanContextFromContext(ctx).IsSampled()) {
 		return nil
 	}
-	ctx, span := traces.Tracer().Start(ctx, spanName(c), trace.WithSpanKind(trace.SpanKindServer), trace.WithTimestamp(began))
+	ctx, span := traces.Tracer().Start(ctx, spanName(c), trace.WithSpanKind(trace.SpanKindServer), trace.WithTimestamp(began)) //nolint:spancheck // endSpan ends it
 	c.Request = c.Request.WithContext(ctx)
-	return span
+	return span //nolint:spancheck // endSpan ends it
 }
 
 func endSpan(span trace.Span, c *gin.Context) {

@@ -44,6 +44,7 @@ func classify(t tensor.Tensor, k uint64, batching bool, labels []string) (tensor
 	switch t.DType {
 	case tensor.Bool, tensor.Bytes, tensor.FP16, tensor.BF16, tensor.Invalid:
 		return t, Invalidf("class result not available for output due to unsupported type '%v'", t.DType)
+	default:
 	}
 	n, err := t.Shape.Elements()
 	if err != nil || n > maxClassified {

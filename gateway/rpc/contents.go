@@ -44,7 +44,14 @@ func appendContents(dst []byte, c *tritonpb.InferTensorContents, t tensor.Tensor
 		return appendSigned(dst, c.IntContents, t)
 	case tensor.Uint8, tensor.Uint16, tensor.Uint32:
 		return appendUnsigned(dst, c.UintContents, t)
+	default:
+		return appendWhole(dst, c), nil
 	}
+}
+
+// appendWhole appends the contents of the types that have one to themselves; only one kind
+// has any.
+func appendWhole(dst []byte, c *tritonpb.InferTensorContents) []byte {
 	for _, v := range c.BoolContents {
 		b := byte(0)
 		if v {
@@ -67,7 +74,7 @@ func appendContents(dst []byte, c *tritonpb.InferTensorContents, t tensor.Tensor
 	for _, v := range c.BytesContents {
 		dst = tensor.AppendString(dst, v)
 	}
-	return dst, nil
+	return dst
 }
 
 // appendSigned appends integers in the size of the tensor's type.

@@ -8,6 +8,8 @@ import (
 )
 
 // modelInfer handles ModelInfer.
+//
+//nolint:revive // the order of the parameters is gRPC's
 func modelInfer(server any, ctx context.Context, receive func(any) error, _ grpc.UnaryServerInterceptor) (any, error) {
 	s := server.(*methods).Server
 	var out any
