@@ -110,6 +110,13 @@ func (g *Gateway) routes() {
 		m.GET("/stats", g.modelStats)
 		m.POST("/infer", g.infer)
 	}
+	for _, path := range []string{"/trace/setting", "/models/:model/trace/setting"} {
+		v2.GET(path, g.traceSettings)
+		v2.POST(path, g.traceSettings)
+	}
+	v2.GET("/logging", g.logSettings)
+	v2.POST("/logging", g.logSettings)
+	g.sharedMemoryRoutes(v2)
 	v2.POST("/repository/index", g.index)
 	v2.POST("/repository/models/:model/load", g.load)
 	v2.POST("/repository/models/:model/unload", g.unload)

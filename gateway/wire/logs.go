@@ -1,7 +1,11 @@
 package wire
 
 import (
+	"fmt"
 	"math"
+	"net/http"
+
+	"google.golang.org/grpc/codes"
 )
 
 // Names of the settings of logs, which are Triton's.
@@ -65,7 +69,7 @@ func (l *LogSettings) set(name string, value any) error {
 	case logFormat:
 		// Both mean the server's own form: its times are in ISO 8601 by default.
 		if value != "default" && value != "ISO8601" {
-			return Unavailable("invalid argument for --log_format, got: %v", value)
+			return &Error{Status: http.StatusServiceUnavailable, Code: codes.InvalidArgument, Text: fmt.Sprintf("invalid argument for log_format, got: %v", value)}
 		}
 		ok = true
 	default:

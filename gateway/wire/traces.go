@@ -12,7 +12,7 @@ import (
 
 // Names of the settings of traces, which are Triton's.
 const (
-	traceLevel     = "trace_level"
+	TraceLevel     = "trace_level" // whose value is a list
 	traceRate      = "trace_rate"
 	traceCount     = "trace_count"
 	traceFrequency = "log_frequency"
@@ -53,7 +53,7 @@ func NewTraces(tracer trace.Tracer) *Traces {
 		level = levelOff
 	}
 	t := &Traces{tracer: tracer, all: sampling{count: -1, set: map[string][]string{
-		traceLevel: {level}, traceRate: {"1"}, traceCount: {"-1"}, traceFrequency: {"0"}, traceFile: {""}, traceMode: {"opentelemetry"},
+		TraceLevel: {level}, traceRate: {"1"}, traceCount: {"-1"}, traceFrequency: {"0"}, traceFile: {""}, traceMode: {"opentelemetry"},
 	}}}
 	t.plain.Store(true)
 	return t
@@ -73,7 +73,7 @@ func (t *Traces) Sample(model string, asked bool) bool {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.get(model, traceLevel)[0] == levelOff {
+	if t.get(model, TraceLevel)[0] == levelOff {
 		return false
 	}
 	if asked {
@@ -166,7 +166,7 @@ func (t *Traces) Set(model string, settings map[string][]string) error {
 			delete(t.own, model)
 		}
 	}
-	t.plain.Store(len(t.own) == 0 && t.all.set[traceLevel][0] != levelOff && t.all.set[traceRate][0] == "1" && t.all.count < 0)
+	t.plain.Store(len(t.own) == 0 && t.all.set[TraceLevel][0] != levelOff && t.all.set[traceRate][0] == "1" && t.all.count < 0)
 	return nil
 }
 
@@ -189,7 +189,7 @@ func (t *Traces) check(name string, value []string) error {
 			return Unsupported("trace file location can not be updated through network protocol")
 		}
 		return Invalid("Attempting to set invalid trace setting :%s", name)
-	case traceLevel, traceRate, traceCount, traceFrequency:
+	case TraceLevel, traceRate, traceCount, traceFrequency:
 	default:
 		return Invalid("Attempting to set invalid trace setting :%s", name)
 	}
@@ -197,13 +197,13 @@ func (t *Traces) check(name string, value []string) error {
 		return nil
 	}
 	if len(value) != 1 {
-		if name == traceLevel {
+		if name == TraceLevel {
 			return Unsupported("trace levels %q: expected one of OFF and TIMESTAMPS", value)
 		}
 		return Invalid("expect only 1 value for '%s', got: %d", name, len(value))
 	}
 	text, low := value[0], int64(0)
-	if name == traceLevel {
+	if name == TraceLevel {
 		return t.checkLevel(text)
 	}
 	if name == traceCount {
