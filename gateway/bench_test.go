@@ -72,7 +72,7 @@ func BenchmarkDecode(b *testing.B) {
 					b.Fatal(err)
 				}
 				copy(x.body.B, text)
-				if err := x.parse(header); err != nil {
+				if err := x.parseInfer(header); err != nil {
 					b.Fatal(err)
 				}
 				x.Release()

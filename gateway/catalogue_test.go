@@ -178,7 +178,7 @@ var (
 		strings4(strings.Repeat("\x01\x00\x00\x00a", 5)).named("too many binary strings").says(400, unnamed+"unexpected number of string elements 5 for inference input 'x' for model 'text', expecting 4"),
 		strings4("\x01\x00\x00\x00a\x01\x00").named("half a length").says(400, unnamed+"incomplete string length indicator for inference input 'x' for model 'text', expecting 4 bytes but only 2 bytes available. Expecting 4 string elements in total, and this is element 2."),
 		strings4("\xff\xff\xff\xffa").named("a length that lies").says(400, unnamed+"incomplete string data for inference input 'x' for model 'text', expecting string of length 4294967295 but only 1 bytes available. Expecting 4 string elements in total, and this is element 1."),
-		{name: "header length 0", header: length("0"), body: inputs(good), status: 400, text: fmt.Sprintf("inference header size should be in range (0, %d), got: 0", len(inputs(good))), why: "raw requests are not supported yet"},
+		{name: "a raw request of too many bytes", header: length("0"), body: inputs(good), status: 400, text: unnamed + "input byte size mismatch for input 'x' for model 'scale'. Expected 16, got 74"},
 		{name: "header length beyond the body", header: length("1000"), body: inputs(good), status: 400, text: fmt.Sprintf("inference header size should be in range (0, %d), got: 1000", len(inputs(good)))},
 		{name: "negative header length", header: length("-5"), body: inputs(good), status: 400, text: fmt.Sprintf("inference header size should be in range (0, %d), got: -5", len(inputs(good)))},
 		{name: "header length that is no number", header: length("ten"), body: inputs(good), status: 400, text: "Unable to parse Inference-Header-Content-Length, got: ten"},

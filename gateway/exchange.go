@@ -98,15 +98,15 @@ func (x *exchange) free() {
 	x.decoded = 0
 }
 
-// decode reads the body and makes the request of it. On success the request owns the
-// memory.
-func (x *exchange) decode(c *gin.Context) error {
+// decode reads the body and makes the request of it, as parse does. On success the request
+// owns the memory.
+func (x *exchange) decode(c *gin.Context, parse func(x *exchange, header int) error) error {
 	header, err := headerSize(c.Request.Header)
 	if err == nil {
 		err = x.readBody(c, header)
 	}
 	if err == nil {
-		err = x.parse(header)
+		err = parse(x, header)
 	}
 	if err != nil {
 		x.free()

@@ -109,6 +109,8 @@ func (g *Gateway) routes() {
 		m.GET("/config", g.modelConfig)
 		m.GET("/stats", g.modelStats)
 		m.POST("/infer", g.infer)
+		m.POST("/generate", g.generate)
+		m.POST("/generate_stream", g.generateStream)
 	}
 	for _, path := range []string{"/trace/setting", "/models/:model/trace/setting"} {
 		v2.GET(path, g.traceSettings)

@@ -12,7 +12,11 @@ import (
 )
 
 // infer answers POST /v2/models/{model}[/versions/{version}]/infer.
-func (g *Gateway) infer(c *gin.Context) {
+func (g *Gateway) infer(c *gin.Context) { g.inference(c, (*exchange).parseInfer, (*exchange).send) }
+
+// inference answers a request for an inference, in the form that parse reads of the body,
+// with header the length of its JSON part, and that send writes.
+func (g *Gateway) inference(c *gin.Context, parse func(x *exchange, header int) error, send func(x *exchange, c *gin.Context, resp *infer.Response, id string) error) {
 	received := time.Now()
 	ref, err := refOf(c)
 	var deadline time.Time
@@ -28,7 +32,7 @@ func (g *Gateway) infer(c *gin.Context) {
 	}
 	x := g.newExchange(ref)
 	defer x.done()
-	if err := x.decode(c); err != nil {
+	if err := x.decode(c, parse); err != nil {
 		g.fail(c, err, ref, "")
 		return
 	}
@@ -40,7 +44,7 @@ func (g *Gateway) infer(c *gin.Context) {
 		return
 	}
 	defer resp.Release()
-	if err := x.send(c, resp, id); err != nil {
+	if err := send(x, c, resp, id); err != nil {
 		g.fail(c, err, ref, id)
 	}
 }

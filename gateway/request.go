@@ -35,9 +35,12 @@ func headerSize(h http.Header) (int, error) {
 	return int(n), nil
 }
 
-// parse makes the request of the body. header is headerSize's result.
-func (x *exchange) parse(header int) error {
+// parseInfer makes the request of the body. header is headerSize's result.
+func (x *exchange) parseInfer(header int) error {
 	text := x.body.B
+	if header == 0 {
+		return x.parseRaw()
+	}
 	if header != wholeBody {
 		if header <= 0 || header > len(text) {
 			return wire.Invalid("inference header size should be in range (0, %d), got: %d", len(text), header)

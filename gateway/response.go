@@ -21,14 +21,8 @@ import (
 // appendResponse appends the JSON part of an answer to dst; binary says for each
 // output whether its bytes follow the JSON.
 func appendResponse(dst []byte, resp *infer.Response, id string, w wanted) (out []byte, binary int, err error) {
-	dst = append(dst, '{')
-	if id != "" {
-		dst = append(appendString(append(dst, `"id":`...), id), ',')
-	}
-	dst = appendString(append(dst, `"model_name":`...), resp.Model.Name)
-	dst = append(dst, `,"model_version":"`...)
-	dst = strconv.AppendInt(dst, resp.Model.Version, 10)
-	dst = append(dst, `","outputs":[`...)
+	dst = appendNames(append(dst, '{'), resp, id)
+	dst = append(dst, `,"outputs":[`...)
 	for i, t := range resp.Outputs {
 		if i > 0 {
 			dst = append(dst, ',')
@@ -48,7 +42,7 @@ func appendResponse(dst []byte, resp *infer.Response, id string, w wanted) (out 
 			dst = append(strconv.AppendInt(dst, int64(len(t.Data)), 10), '}')
 			binary += len(t.Data)
 		case asJSON:
-			if dst, err = appendData(append(dst, ','), t); err != nil {
+			if dst, err = appendArray(append(dst, `,"data":`...), t); err != nil {
 				return nil, 0, err
 			}
 		case asShared: // neither data nor its size
@@ -58,8 +52,19 @@ func appendResponse(dst []byte, resp *infer.Response, id string, w wanted) (out 
 	return append(dst, ']', '}'), binary, nil
 }
 
-func appendData(dst []byte, t tensor.Tensor) ([]byte, error) {
-	dst, err := jsontensor.AppendArray(append(dst, `"data":`...), t)
+// appendNames appends the members by which the caller knows an answer.
+func appendNames(dst []byte, resp *infer.Response, id string) []byte {
+	if id != "" {
+		dst = append(appendString(append(dst, `"id":`...), id), ',')
+	}
+	dst = appendString(append(dst, `"model_name":`...), resp.Model.Name)
+	dst = append(dst, `,"model_version":"`...)
+	return append(strconv.AppendInt(dst, resp.Model.Version, 10), '"')
+}
+
+// appendArray appends an output as a list.
+func appendArray(dst []byte, t tensor.Tensor) ([]byte, error) {
+	dst, err := jsontensor.AppendArray(dst, t)
 	if errors.Is(err, jsontensor.ErrUnsupported) {
 		return nil, wire.Invalid("sending %v data via JSON is not supported. Please use the binary data format for output %s", t.DType, t.Name)
 	}

@@ -70,6 +70,9 @@ func (g *Gateway) logSettings(c *gin.Context) {
 			change[name] = uint64(n)
 		}
 	}
+	if format, set := change[wire.LogFormat]; err == nil && set && !wire.KnownLogFormat(format) {
+		err = wire.Unavailable("invalid argument for --log_format, got: %v", format)
+	}
 	var settings map[string]any
 	if err == nil {
 		settings, err = g.o.Service.SetLogs(change)

@@ -1,12 +1,6 @@
 package wire
 
-import (
-	"fmt"
-	"math"
-	"net/http"
-
-	"google.golang.org/grpc/codes"
-)
+import "math"
 
 // Names of the settings of logs, which are Triton's.
 const (
@@ -15,7 +9,7 @@ const (
 	logWarning = "log_warning"
 	logError   = "log_error"
 	logVerbose = "log_verbose_level"
-	logFormat  = "log_format"
+	LogFormat  = "log_format"
 )
 
 // LogSettings is what the server logs.
@@ -48,7 +42,7 @@ func (s *Service) SetLogs(change map[string]any) (map[string]any, error) {
 		s.o.Logs.SetLogs(l)
 	}
 	return map[string]any{
-		logFile: "", logInfo: l.Info, logWarning: l.Warning, logError: l.Error, logVerbose: l.Verbose, logFormat: "ISO8601",
+		logFile: "", logInfo: l.Info, logWarning: l.Warning, logError: l.Error, logVerbose: l.Verbose, LogFormat: "ISO8601",
 	}, nil
 }
 
@@ -66,10 +60,9 @@ func (l *LogSettings) set(name string, value any) error {
 	case logVerbose:
 		n, number := value.(uint64)
 		l.Verbose, ok = int(min(n, math.MaxInt32)), number
-	case logFormat:
-		// Both mean the server's own form: its times are in ISO 8601 by default.
-		if value != "default" && value != "ISO8601" {
-			return &Error{Status: http.StatusServiceUnavailable, Code: codes.InvalidArgument, Text: fmt.Sprintf("invalid argument for log_format, got: %v", value)}
+	case LogFormat:
+		if !KnownLogFormat(value) {
+			return Invalid("invalid argument for log_format, got: %v", value)
 		}
 		ok = true
 	default:
@@ -80,3 +73,7 @@ func (l *LogSettings) set(name string, value any) error {
 	}
 	return nil
 }
+
+// KnownLogFormat reports whether a value of LogFormat is one that Triton has. Both mean
+// the form of this server, whose times are in ISO 8601 by default.
+func KnownLogFormat(value any) bool { return value == "default" || value == "ISO8601" }

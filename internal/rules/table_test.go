@@ -155,6 +155,7 @@ var unwatched = map[string]string{
 // otherFlags are flags of other programs that the documentation names on their own.
 var otherFlags = map[string]string{
 	"--build-arg":             "docker",
+	"--log":                   "Triton (--log_format)",
 	"--entrypoint":            "docker",
 	"--platform":              "docker",
 	"--pull":                  "docker",
