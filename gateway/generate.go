@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"errors"
-	"slices"
 
 	"github.com/gin-gonic/gin"
 
@@ -162,7 +161,8 @@ func (x *exchange) sendObject(c *gin.Context, resp *infer.Response, id, before, 
 			return err
 		}
 		if n, err := t.Shape.Elements(); err == nil && n == 1 {
-			body = slices.Delete(body[:len(body)-1], from, from+1) // without the brackets
+			copy(body[from:], body[from+1:len(body)-1]) // without the brackets
+			body = body[:len(body)-2]
 		}
 	}
 	body = append(append(body, '}'), after...)

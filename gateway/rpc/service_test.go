@@ -1,0 +1,253 @@
+package rpc_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"google.golang.org/grpc/codes"
+	healthpb "google.golang.org/grpc/health/grpc_health_v1"
+	reflectionpb "google.golang.org/grpc/reflection/grpc_reflection_v1"
+
+	"galatea/internal/process"
+	"galatea/internal/servetest"
+	"galatea/internal/tritonpb"
+	"galatea/repository"
+)
+
+func TestAModelIsDescribed(t *testing.T) {
+	_, client := start(t, servetest.Options{})
+	ctx := t.Context()
+	server, err := client.ServerMetadata(ctx, &tritonpb.ServerMetadataRequest{})
+	if err != nil || server.Name != "galatea" || !slices.Contains(server.Extensions, "binary_tensor_data") {
+		t.Errorf("%v, %v", server, err)
+	}
+	m, err := client.ModelMetadata(ctx, &tritonpb.ModelMetadataRequest{Name: "scale"})
+	if err != nil || !slices.Equal(m.Versions, []string{"1", "3"}) || m.Platform != "onnxruntime_onnx" || !slices.Equal(m.Inputs[0].Shape, []int64{-1, 4}) || m.Outputs[0].Datatype != "FP32" {
+		t.Errorf("%v, %v", m, err)
+	}
+	c, err := client.ModelConfig(ctx, &tritonpb.ModelConfigRequest{Name: "addsub", Version: "1"})
+	if err != nil || c.Config.Name != "addsub" || len(c.Config.Input) != 2 || c.Config.Input[0].DataType != tritonpb.DataType_TYPE_INT32 || c.Config.GetDynamicBatching() == nil {
+		t.Errorf("%v, %v", c, err)
+	}
+	if _, err := client.ModelInfer(ctx, ask("scale", "", 1, 2, 3, 4)); err != nil {
+		t.Fatal(err)
+	}
+	stats, err := client.ModelStatistics(ctx, &tritonpb.ModelStatisticsRequest{Name: "scale", Version: "3"})
+	if err != nil || len(stats.ModelStats) != 1 || stats.ModelStats[0].InferenceCount != 1 || stats.ModelStats[0].InferenceStats.Success.Count != 1 || stats.ModelStats[0].InferenceStats.Success.Ns == 0 {
+		t.Errorf("%v, %v", stats, err)
+	}
+	if all, err := client.ModelStatistics(ctx, &tritonpb.ModelStatisticsRequest{}); err != nil || len(all.ModelStats) < 10 {
+		t.Errorf("%v, %v", all, err)
+	}
+	for name, want := range map[string]bool{"scale": true, "nobody": false, "broken": false} {
+		if r, err := client.ModelReady(ctx, &tritonpb.ModelReadyRequest{Name: name}); err != nil || r.Ready != want {
+			t.Errorf("%s: %v, %v", name, r, err)
+		}
+	}
+	index, err := client.RepositoryIndex(ctx, &tritonpb.RepositoryIndexRequest{Ready: true})
+	if err != nil || len(index.Models) < 10 || index.Models[0].State != "READY" {
+		t.Errorf("%v, %v", index, err)
+	}
+}
+
+func TestErrorsHaveTritonsCodesAndWords(t *testing.T) {
+	_, client := start(t, servetest.Options{Control: repository.ModePoll})
+	ctx := t.Context()
+	infer := func(change func(r *tritonpb.ModelInferRequest)) error {
+		r := ask("scale", "me", 1, 2, 3, 4)
+		change(r)
+		_, err := client.ModelInfer(ctx, r)
+		return err
+	}
+	text := func(s string) *tritonpb.InferParameter {
+		return &tritonpb.InferParameter{ParameterChoice: &tritonpb.InferParameter_StringParam{StringParam: s}}
+	}
+	number := func(n int64) *tritonpb.InferParameter {
+		return &tritonpb.InferParameter{ParameterChoice: &tritonpb.InferParameter_Int64Param{Int64Param: n}}
+	}
+	type request = tritonpb.ModelInferRequest
+	type parameters = map[string]*tritonpb.InferParameter
+	for _, tt := range []struct {
+		name   string
+		change func(r *request)
+		code   codes.Code
+		text   string
+	}{
+		{"unknown model", func(r *request) { r.ModelName = "nobody" }, codes.NotFound, "Request for unknown model: 'nobody' is not found"},
+		{"unknown version", func(r *request) { r.ModelVersion = "9" }, codes.NotFound, "Request for unknown model: 'scale' version 9 is not found"},
+		{"no version", func(r *request) { r.ModelVersion = "x" }, codes.InvalidArgument, "failed to get model version from specified version string 'x' (details: stol), version should be an integral value > 0"},
+		{"none ready", func(r *request) { r.ModelName = "broken" }, codes.NotFound, "Request for unknown model: 'broken' has no available versions"},
+		{"datatype", func(r *request) { r.Inputs[0].Datatype = "FP99" }, codes.InvalidArgument, "invalid datatype for input x"},
+		{"negative dimension", func(r *request) { r.Inputs[0].Shape[0] = -1 }, codes.InvalidArgument, "invalid shape for input 'x': shape [-1,4] contains one or more invalid dimensions"},
+		{"huge shape", func(r *request) { r.Inputs[0].Shape = []int64{1 << 62, 1 << 62} }, codes.InvalidArgument, "invalid shape for input 'x': shape [4611686018427387904,4611686018427387904] causes total element count to exceed maximum size of 9223372036854775807"},
+		{"too few bytes", func(r *request) { r.RawInputContents[0] = r.RawInputContents[0][:12] }, codes.InvalidArgument, "[request id: me] input byte size mismatch for input 'x' for model 'scale'. Expected 16, got 12"},
+		{"no data", func(r *request) { r.RawInputContents = nil }, codes.InvalidArgument, "unable to find data for input tensor 'x' for model 'scale' in request."},
+		{"too little data", func(r *request) { r.Inputs = append(r.Inputs, r.Inputs[0]) }, codes.InvalidArgument, "unable to find data for input tensor 'x' for model 'scale' in request."},
+		{"both kinds of data", func(r *request) { r.Inputs[0].Contents = &tritonpb.InferTensorContents{} }, codes.InvalidArgument, "contents field must not be specified when using raw_input_contents for 'x' for model 'scale'"},
+		{"another kind of contents", func(r *request) {
+			r.RawInputContents, r.Inputs[0].Contents = nil, &tritonpb.InferTensorContents{IntContents: []int32{1}}
+		}, codes.InvalidArgument, "unexpected explicit tensor data for input tensor 'x' for model 'scale' of type 'INT32', expected datatype 'FP32'"},
+		{"an integer out of range", func(r *request) {
+			r.RawInputContents, r.Inputs[0].Contents, r.Inputs[0].Datatype = nil, &tritonpb.InferTensorContents{IntContents: []int32{128}}, "INT8"
+		}, codes.InvalidArgument, "input tensor 'x' has an element of 128, which is out of range for datatype 'INT8'"},
+		{"unknown output", func(r *request) {
+			r.Outputs = []*tritonpb.ModelInferRequest_InferRequestedOutputTensor{{Name: "z"}}
+		}, codes.InvalidArgument, "[request id: me] unexpected inference output 'z' for model 'scale'"},
+		{"an output twice", func(r *request) {
+			r.Outputs = []*tritonpb.ModelInferRequest_InferRequestedOutputTensor{{Name: "y"}, {Name: "y"}}
+		}, codes.InvalidArgument, "output 'y' already exists in request"},
+		{"a priority that is a text", func(r *request) { r.Parameters = parameters{"priority": text("x")} }, codes.InvalidArgument, "invalid value type for 'priority' parameter, expected int64_param or uint64_param."},
+		{"a negative timeout", func(r *request) { r.Parameters = parameters{"timeout": number(-1)} }, codes.InvalidArgument, "parameter 'timeout' is out of range: expected 0 or more, got: -1"},
+		{"a sequence's start that is a number", func(r *request) { r.Parameters = parameters{"sequence_start": number(1)} }, codes.InvalidArgument, "invalid value type for 'sequence_start' parameter, expected bool_param."},
+		{"a reserved parameter", func(r *request) { r.Parameters = parameters{"triton_x": number(1)} }, codes.InvalidArgument, "parameter keys starting with 'triton_' are reserved for Triton usage and should not be specified."},
+		{"shared memory that is not allowed", func(r *request) {
+			r.Inputs[0].Parameters = parameters{"shared_memory_region": text("r"), "shared_memory_byte_size": number(16)}
+		}, codes.Unimplemented, "Client shared memory is disabled. Start the server with '--allow-client-shm=true' to enable."},
+	} {
+		fails(t, tt.name, infer(tt.change), tt.code, tt.text)
+	}
+	_, err := client.RepositoryModelLoad(ctx, &tritonpb.RepositoryModelLoadRequest{ModelName: "scale"})
+	fails(t, "a load in this mode", err, codes.Unavailable, "explicit model load / unload is not allowed if polling is enabled")
+	_, err = client.RepositoryModelLoad(ctx, &tritonpb.RepositoryModelLoadRequest{ModelName: "scale", RepositoryName: "r"})
+	fails(t, "of one repository", err, codes.Unimplemented, "'repository_name' specification is not supported")
+	_, err = client.RepositoryModelLoad(ctx, &tritonpb.RepositoryModelLoadRequest{ModelName: "scale", Parameters: map[string]*tritonpb.ModelRepositoryParameter{"k": {}}})
+	fails(t, "an unknown parameter", err, codes.InvalidArgument, "unrecognized load parameter 'k'.")
+	_, err = client.RepositoryModelLoad(ctx, &tritonpb.RepositoryModelLoadRequest{ModelName: "scale", Parameters: map[string]*tritonpb.ModelRepositoryParameter{"config": {}}})
+	fails(t, "a config that is none", err, codes.InvalidArgument, "invalid value type for load parameter 'config', expected string_param.")
+	_, err = client.ModelStatistics(ctx, &tritonpb.ModelStatisticsRequest{Name: "nobody"})
+	fails(t, "statistics", err, codes.InvalidArgument, "requested model 'nobody' is not available")
+}
+
+func TestTensorsTravelInSharedMemory(t *testing.T) {
+	s, client := start(t, servetest.Options{ClientSharedMemory: true})
+	ctx := t.Context()
+	file, err := os.CreateTemp("/dev/shm", "galatea-test-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { file.Close(); os.Remove(file.Name()) })
+	if _, err := file.Write(append(floats(1, 2, 3, 4), make([]byte, 16)...)); err != nil {
+		t.Fatal(err)
+	}
+	region := &tritonpb.SystemSharedMemoryRegisterRequest{Name: "r", Key: "/" + filepath.Base(file.Name()), ByteSize: 32}
+	if _, err := client.SystemSharedMemoryRegister(ctx, region); err != nil {
+		t.Fatal(err)
+	}
+	_, err = client.SystemSharedMemoryRegister(ctx, region)
+	fails(t, "twice", err, codes.AlreadyExists, "shared memory region 'r' already in manager")
+	part := func(offset, size int64) map[string]*tritonpb.InferParameter {
+		number := func(n int64) *tritonpb.InferParameter {
+			return &tritonpb.InferParameter{ParameterChoice: &tritonpb.InferParameter_Int64Param{Int64Param: n}}
+		}
+		return map[string]*tritonpb.InferParameter{
+			"shared_memory_region":    {ParameterChoice: &tritonpb.InferParameter_StringParam{StringParam: "r"}},
+			"shared_memory_byte_size": number(size), "shared_memory_offset": number(offset),
+		}
+	}
+	r := ask("scale", "", 1, 2, 3, 4)
+	r.RawInputContents = nil
+	r.Inputs[0].Parameters = part(0, 16)
+	r.Outputs = []*tritonpb.ModelInferRequest_InferRequestedOutputTensor{{Name: "y", Parameters: part(16, 16)}}
+	resp, err := client.ModelInfer(ctx, r)
+	if err != nil || len(resp.RawOutputContents) != 1 || len(resp.RawOutputContents[0]) != 0 {
+		t.Errorf("%v, %v", resp, err)
+	}
+	got := make([]byte, 16)
+	if _, err := file.ReadAt(got, 16); err != nil || !slices.Equal(got, floats(3, 6, 9, 12)) {
+		t.Errorf("%v, %v", got, err)
+	}
+	r.Outputs[0].Parameters = part(16, 8)
+	_, err = client.ModelInfer(ctx, r)
+	fails(t, "no room", err, codes.Internal, "shared memory size specified with the request for output 'y' (8 bytes) should be at least 16 bytes to hold the results")
+	if err := file.Truncate(4); err != nil {
+		t.Fatal(err)
+	}
+	r.Outputs = nil
+	_, err = client.ModelInfer(ctx, r)
+	fails(t, "memory that its owner has cut", err, codes.InvalidArgument, "shared memory region 'r' has become smaller than it was registered")
+	if _, err := client.SystemSharedMemoryUnregister(ctx, &tritonpb.SystemSharedMemoryUnregisterRequest{}); err != nil {
+		t.Error(err)
+	}
+	holdsNothing(t, s)
+}
+
+func TestHealthFollowsReadiness(t *testing.T) {
+	s, _ := start(t, servetest.Options{})
+	client := healthpb.NewHealthClient(dial(t, s.App.GRPCAddr()))
+	if r, err := client.Check(t.Context(), &healthpb.HealthCheckRequest{Service: "any"}); err != nil || r.Status != healthpb.HealthCheckResponse_SERVING {
+		t.Errorf("%v, %v", r, err)
+	}
+	watch, err := client.Watch(t.Context(), &healthpb.HealthCheckRequest{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r, err := watch.Recv(); err != nil || r.Status != healthpb.HealthCheckResponse_SERVING {
+		t.Errorf("%v, %v", r, err)
+	}
+	s.Stop()
+	for err == nil {
+		_, err = watch.Recv()
+	}
+	fails(t, "at the end", err, codes.Unavailable, "GRPC server is shutting down and has stopped accepting new requests.")
+}
+
+func TestTheServerDescribesItself(t *testing.T) {
+	s, _ := start(t, servetest.Options{})
+	one, err := reflectionpb.NewServerReflectionClient(dial(t, s.App.GRPCAddr())).ServerReflectionInfo(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := one.Send(&reflectionpb.ServerReflectionRequest{MessageRequest: &reflectionpb.ServerReflectionRequest_ListServices{}}); err != nil {
+		t.Fatal(err)
+	}
+	r, err := one.Recv()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, service := range r.GetListServicesResponse().GetService() {
+		names = append(names, service.Name)
+	}
+	for _, want := range []string{"inference.GRPCInferenceService", "grpc.health.v1.Health"} {
+		if !slices.Contains(names, want) {
+			t.Errorf("%s is not among %v", want, names)
+		}
+	}
+	if err := one.CloseSend(); err != nil {
+		t.Error(err)
+	}
+	if _, err := one.Recv(); !errors.Is(err, io.EOF) {
+		t.Error(err)
+	}
+}
+
+func TestOnePortAnswersBoth(t *testing.T) {
+	ports, err := process.FreePorts(t.Context(), 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, client := start(t, servetest.Options{HTTPPort: ports[0], GRPCPort: ports[0]})
+	if s.App.GRPCAddr() != s.App.HTTPAddr() {
+		t.Fatalf("%s and %s", s.App.GRPCAddr(), s.App.HTTPAddr())
+	}
+	resp, err := client.ModelInfer(t.Context(), ask("scale", "", 1, 2, 3, 4))
+	if err != nil || !slices.Equal(resp.RawOutputContents[0], floats(3, 6, 9, 12)) {
+		t.Errorf("%v, %v", resp, err)
+	}
+	if reply := s.Get("/v2/models/scale"); reply.Status != http.StatusOK {
+		t.Errorf("%v", reply)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	one := open(t, ctx, client)
+	send(t, one, ask("scale", "a", 1, 2, 3, 4))
+	if m := receive(t, one); m.InferResponse.GetId() != "a" {
+		t.Errorf("%v", m)
+	}
+}
