@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
 	"google.golang.org/grpc"
 )
 
@@ -18,7 +19,7 @@ func modelInfer(server any, ctx context.Context, receive func(any) error, _ grpc
 		if err := receive(&c.message); err != nil {
 			return err
 		}
-		a, err := s.infer(ctx, c, received, false)
+		a, err := s.infer(ctx, c, methodInfer, received)
 		if err == nil {
 			out = a
 		}
@@ -27,12 +28,20 @@ func modelInfer(server any, ctx context.Context, receive func(any) error, _ grpc
 	return out, err
 }
 
-// infer answers one inference. A panic in it is an error.
-func (s *Server) infer(ctx context.Context, c *call, received time.Time, inStream bool) (a *answer, err error) {
-	defer s.recovered(methodInfer, &err)
+// infer answers one inference, in the form of one of the two methods. A panic in it is an
+// error.
+func (s *Server) infer(ctx context.Context, c *call, method string, received time.Time) (a *answer, err error) {
+	var span trace.Span
+	defer func() {
+		if span != nil {
+			endSpan(span, method, codeOf(err))
+		}
+	}()
+	defer s.recovered(method, &err)
 	if err := c.decode(ctx, received); err != nil {
 		return nil, err
 	}
+	ctx, span = s.startSpan(ctx, method, c.req.Model.Name, received)
 	resp, err := s.service.Infer(ctx, &c.req)
 	c.req.Release()
 	if err != nil {
@@ -42,5 +51,5 @@ func (s *Server) infer(ctx context.Context, c *call, received time.Time, inStrea
 		resp.Release()
 		return nil, err
 	}
-	return encode(resp, c.req.ID, inStream), nil
+	return encode(resp, c.req.ID, method == methodStream), nil
 }

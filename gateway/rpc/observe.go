@@ -47,7 +47,10 @@ func (s *Server) stream(server any, stream grpc.ServerStream, info *grpc.StreamS
 // span, and a panic in it. handle returns a status.
 func (s *Server) observed(ctx context.Context, method string, handle func(ctx context.Context, received time.Time) error) (err error) {
 	began := time.Now()
-	ctx, span := s.startSpan(ctx, method, began)
+	var span trace.Span
+	if method != methodInfer && method != methodStream { // those have one for each inference
+		ctx, span = s.startSpan(ctx, method, "", began)
+	}
 	defer func() {
 		code := status.Code(err)
 		took := time.Since(began)
@@ -119,15 +122,15 @@ func (c carrier) Get(key string) string { return first(c.ctx, key) }
 func (carrier) Set(string, string)      {}
 func (carrier) Keys() []string          { return nil }
 
-// startSpan starts a call's span; nil where it is not traced. Which model an inference is
-// for is not known yet.
-func (s *Server) startSpan(ctx context.Context, method string, began time.Time) (context.Context, trace.Span) {
+// startSpan starts the span of an inference for a model, or of another call; nil where it
+// is not traced.
+func (s *Server) startSpan(ctx context.Context, method, model string, began time.Time) (context.Context, trace.Span) {
 	traces := s.service.Traces()
 	if traces.Tracer() == nil {
 		return ctx, nil
 	}
 	remote := propagation.TraceContext{}.Extract(ctx, carrier{ctx})
-	if !traces.Sample("", trace.SpanContextFromContext(remote).IsSampled()) {
+	if !traces.Sample(model, trace.SpanContextFromContext(remote).IsSampled()) {
 		return ctx, nil
 	}
 	return traces.Tracer().Start(remote, method[1:], trace.WithSpanKind(trace.SpanKindServer), trace.WithTimestamp(began)) //nolint:spancheck // endSpan ends it
@@ -188,6 +191,14 @@ func (s *Server) Calls() map[MethodCode]infer.Histogram {
 
 // errShutdown ends streams when the server stops.
 var errShutdown = wire.Unavailable("GRPC server is shutting down and has stopped accepting new requests.")
+
+// codeOf is the code of an error, which may be a status.
+func codeOf(err error) codes.Code {
+	if s, is := status.FromError(err); is {
+		return s.Code()
+	}
+	return wire.Code(err)
+}
 
 // messageOf is the text of a status.
 func messageOf(err error) string { return status.Convert(err).Message() }

@@ -105,7 +105,7 @@ func (f *flow) start(ctx context.Context, c *call, received time.Time) {
 		return
 	}
 	go func() {
-		a, err := f.server.infer(ctx, c, received, true)
+		a, err := f.server.infer(ctx, c, methodStream, received)
 		reply <- result{a, f.server.status(ctx, err, c), c.req.ID}
 	}()
 }
