@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/gin-gonic/gin"
+	"github.com/rs/cors"
 
 	"galatea/gateway/wire"
 	"galatea/repository"
@@ -37,9 +38,11 @@ type Options struct {
 	Events    *repository.Events
 	Counts    func(repository.TrialInfo) any // how a rollout goes, for GET /v2/repository/rollouts; nil: not told
 
-	Limits  Limits
-	Lenient bool         // say the sane thing where Triton's answer is odd: 400 for what cannot be read, bodies for health
-	Log     *slog.Logger // nil: discard
+	Limits     Limits
+	Restricted wire.Restrictions // what callers must send; nil: nothing
+	Origins    []string          // of web pages that may ask, "*" for all; none: CORS is off
+	Lenient    bool              // say the sane thing where Triton's answer is odd: 400 for what cannot be read, bodies for health
+	Log        *slog.Logger      // nil: discard
 }
 
 // Limits bound what requests may cost. Zero fields stand for the defaults.
@@ -53,6 +56,7 @@ type Gateway struct {
 	o        Options
 	limits   atomic.Pointer[Limits]
 	engine   *gin.Engine
+	handler  http.Handler // the engine, behind CORS where it is on
 	requests requestCounts
 
 	exchanges sync.Pool     // *exchange
@@ -72,9 +76,20 @@ func New(o Options) *Gateway {
 	g.engine.UseRawPath = true // a model's name may hold an escaped slash
 	g.engine.HandleMethodNotAllowed = true
 	g.engine.NoRoute(func(c *gin.Context) { replyError(c, http.StatusNotFound, "Not Found") })
-	g.engine.NoMethod(func(c *gin.Context) { replyError(c, http.StatusMethodNotAllowed, "Method Not Allowed") })
+	g.engine.NoMethod(noMethod)
 	g.engine.Use(g.observe)
+	if g.o.Restricted != nil {
+		g.engine.Use(g.restrict)
+	}
 	g.routes()
+	g.handler = http.HandlerFunc(g.serve)
+	if len(o.Origins) > 0 {
+		g.handler = cors.New(cors.Options{
+			AllowedOrigins: o.Origins, AllowedMethods: []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodDelete},
+			AllowedHeaders: []string{"*"}, ExposedHeaders: []string{headerLength, headerRetryAfter, headerRetryAfterMs, headerRequestID, "Content-Encoding"},
+			OptionsSuccessStatus: http.StatusNoContent,
+		}).Handler(g.handler)
+	}
 	return g
 }
 
@@ -94,7 +109,15 @@ func (g *Gateway) SetLimits(l Limits) {
 func (g *Gateway) EndStreams() { g.stop.Do(func() { close(g.stopping) }) }
 
 // ServeHTTP answers one request.
-func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) { g.engine.ServeHTTP(w, r) }
+func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) { g.handler.ServeHTTP(w, r) }
+
+// serve answers what CORS has let through. The server sends no body for HEAD.
+func (g *Gateway) serve(w http.ResponseWriter, r *http.Request) {
+	if r.Method == http.MethodHead {
+		r = asGet(r)
+	}
+	g.engine.ServeHTTP(w, r)
+}
 
 func (g *Gateway) routes() {
 	v2 := g.engine.Group("/v2")
@@ -152,6 +175,7 @@ func (g *Gateway) decisionRoutes(v2 *gin.RouterGroup) {
 func (g *Gateway) observe(c *gin.Context) {
 	began := time.Now()
 	expectBody(c)
+	echoRequestID(c)
 	if span := g.startSpan(c, began); span != nil {
 		defer func() { endSpan(span, c) }()
 	}

@@ -87,7 +87,6 @@ func TestPathsOfTensorFlowServing(t *testing.T) {
 		{"GET", "/v1/models/", tfCall{}, "/v1/*", "Malformed request: GET /v1/models/"},
 		{"GET", "/v1/models/m/", tfCall{}, "/v1/*", "Malformed request: GET /v1/models/m/"},
 		{"GET", "/v1/models/m:predict?a=b", tfCall{}, "/v1/*", "Malformed request: GET /v1/models/m:predict"},
-		{"HEAD", "/v1/models/m", tfCall{}, "/v1/*", "Malformed request: HEAD /v1/models/m"},
 		{"OPTIONS", "/v1/models/m:predict", tfCall{}, "/v1/*", "Malformed request: OPTIONS /v1/models/m:predict"},
 		{"POST", "/v1/models/m:explain", tfCall{}, "/v1/*", "Malformed request: POST /v1/models/m:explain"},
 		{"POST", "/v1/models/m/versions/-1:predict", tfCall{}, "/v1/*", "Malformed request: POST /v1/models/m/versions/-1:predict"},

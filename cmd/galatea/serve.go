@@ -17,6 +17,7 @@ import (
 	"galatea/backend/onnx"
 	"galatea/config"
 	"galatea/gateway/rpc"
+	"galatea/gateway/wire"
 	"galatea/internal/app"
 	"galatea/internal/telemetry"
 	"galatea/repository"
@@ -34,14 +35,18 @@ type serveCmd struct {
 	GraphCache           string   `placeholder:"DIR" help:"Folder that keeps the graphs of models as they were optimised, so that a later load of the same file is quicker. (default: none)"`
 	RepositoryPollSecs   int      `default:"-1" hidden-default:"" help:"Seconds between scans of the repositories for changes that the file system did not report. (default: the config file's, else 15)"`
 
-	HTTPAddress    string `name:"http-address" default:"127.0.0.1" help:"Address to listen on; 0.0.0.0 is all."`
-	HTTPPort       int    `name:"http-port" default:"8000" help:"Port for requests."`
-	GRPCPort       int    `name:"grpc-port" default:"8001" help:"Port for gRPC; -1 is none. With --http-port's number, both are answered on that port."`
-	MetricsAddress string `placeholder:"ADDR" help:"Address for metrics, if not --http-address."`
-	MetricsPort    int    `default:"8002" help:"Port for metrics; -1 is none."`
-	AllowClientShm bool   `help:"Let clients name POSIX shared memory of this machine that tensors are read from and written to. Whoever may send requests can then use whatever this process may."`
-	StrictTriton   bool   `default:"true" negatable:"" help:"Answer as Triton does also where that is odd: 500 for JSON that cannot be read, health without a body. Without it, 400 and the bodies that the KServe protocol has."`
-	Pprof          bool   `help:"Serve Go's profiles at /debug/pprof on the metrics port."`
+	HTTPAddress            string   `name:"http-address" default:"127.0.0.1" help:"Address to listen on; 0.0.0.0 is all."`
+	HTTPPort               int      `name:"http-port" default:"8000" help:"Port for requests."`
+	GRPCPort               int      `name:"grpc-port" default:"8001" help:"Port for gRPC; -1 is none. With --http-port's number, both are answered on that port."`
+	MetricsAddress         string   `placeholder:"ADDR" help:"Address for metrics, if not --http-address."`
+	MetricsPort            int      `default:"8002" help:"Port for metrics; -1 is none."`
+	HTTPRestrictedAPI      []string `name:"http-restricted-api" sep:"none" placeholder:"CATEGORIES:HEADER=VALUE" help:"HTTP calls that need a header of that value: some of health, metadata, inference, shared-memory, model-config, model-repository, statistics, trace, logging, separated by commas. May be given several times."`
+	GRPCRestrictedProtocol []string `name:"grpc-restricted-protocol" sep:"none" placeholder:"CATEGORIES:KEY=VALUE" help:"The same for gRPC calls, with the metadata triton-grpc-protocol-KEY. May be given several times."`
+	CORSOrigin             []string `name:"cors-origin" sep:"none" placeholder:"ORIGIN" help:"Origin of web pages that may ask this server, such as https://example.org; * is all. May be given several times. (default: none)"`
+
+	AllowClientShm bool `help:"Let clients name POSIX shared memory of this machine that tensors are read from and written to. Whoever may send requests can then use whatever this process may."`
+	StrictTriton   bool `default:"true" negatable:"" help:"Answer as Triton does also where that is odd: 500 for JSON that cannot be read, health without a body. Without it, 400 and the bodies that the KServe protocol has."`
+	Pprof          bool `help:"Serve Go's profiles at /debug/pprof on the metrics port."`
 
 	GRPCKeepaliveTime                       time.Duration `name:"grpc-keepalive-time" default:"2h" help:"Silence on a gRPC connection after which the server asks whether the client is there."`
 	GRPCKeepaliveTimeout                    time.Duration `name:"grpc-keepalive-timeout" default:"20s" help:"How long the client may take to say so."`
@@ -81,6 +86,14 @@ func (s *serveCmd) serve(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	httpRestricted, err := wire.ParseRestrictions(s.HTTPRestrictedAPI, "")
+	if err != nil {
+		return fmt.Errorf("--http-restricted-api: %w", err)
+	}
+	grpcRestricted, err := wire.ParseRestrictions(s.GRPCRestrictedProtocol, rpc.HeaderPrefix)
+	if err != nil {
+		return fmt.Errorf("--grpc-restricted-protocol: %w", err)
+	}
 	tracer, stopTraces, err := traces(ctx, log)
 	if err != nil {
 		return err
@@ -90,6 +103,7 @@ func (s *serveCmd) serve(ctx context.Context) error {
 		Repositories: s.ModelRepository, DefaultModelName: s.DefaultModelName, ModelConfigName: s.ModelConfigName,
 		Control: repository.Mode(s.ModelControlMode), LoadModels: s.LoadModel, LoadThreads: s.ModelLoadThreadCount, StateDir: s.StateDir, GraphCache: s.GraphCache,
 		HTTPAddress: s.HTTPAddress, HTTPPort: s.HTTPPort, MetricsAddress: s.MetricsAddress, MetricsPort: s.MetricsPort, Pprof: s.Pprof,
+		HTTPRestricted: httpRestricted, GRPCRestricted: grpcRestricted, Origins: s.CORSOrigin,
 		GRPCPort: s.GRPCPort, GRPCKeepalive: s.keepalive(),
 		ConfigFile: s.Config, Override: s.override,
 		ExitTimeout: time.Duration(s.ExitTimeoutSecs) * time.Second, ShutdownDelay: s.ShutdownDelay,

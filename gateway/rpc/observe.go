@@ -63,9 +63,9 @@ func (s *Server) observed(ctx context.Context, method string, handle func(ctx co
 		}
 	}()
 	defer s.recovered(method, &err)
-	if s.o.Allow != nil {
-		if err := s.o.Allow(method, func(key string) string { return first(ctx, key) }); err != nil {
-			return s.status(ctx, err, nil)
+	if s.o.Restricted != nil {
+		if missing := s.o.Restricted.Missing(categoryOf(method), func(key string) string { return first(ctx, key) }); missing != "" {
+			return s.status(ctx, wire.Unavailable("This protocol is restricted, expecting header '%s'", missing), nil)
 		}
 	}
 	return handle(ctx, began)

@@ -23,8 +23,8 @@ type Options struct {
 	Service        *wire.Service
 	MaxMessageSize int // of a request, in bytes, before and after decompression; 0 is 64 MiB
 	Keepalive      Keepalive
-	Allow          func(method string, value func(key string) string) error // says whether a call may be made, with the values of its metadata; nil: all may
-	Log            *slog.Logger                                             // nil: discard
+	Restricted     wire.Restrictions // what callers must send; nil: nothing
+	Log            *slog.Logger      // nil: discard
 }
 
 // Keepalive says how connections are kept. Zero fields stand for the defaults, which are

@@ -12,8 +12,11 @@ import (
 
 	"google.golang.org/grpc/codes"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/metadata"
 	reflectionpb "google.golang.org/grpc/reflection/grpc_reflection_v1"
 
+	"galatea/gateway/rpc"
+	"galatea/gateway/wire"
 	"galatea/internal/process"
 	"galatea/internal/servetest"
 	"galatea/internal/tritonpb"
@@ -249,5 +252,26 @@ func TestOnePortAnswersBoth(t *testing.T) {
 	send(t, one, ask("scale", "a", 1, 2, 3, 4))
 	if m := receive(t, one); m.InferResponse.GetId() != "a" {
 		t.Errorf("%v", m)
+	}
+}
+
+func TestRestrictedCallsNeedTheirKey(t *testing.T) {
+	restricted, err := wire.ParseRestrictions([]string{"inference,health:key=v"}, rpc.HeaderPrefix)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, client := start(t, servetest.Options{GRPCRestricted: restricted})
+	const text = "This protocol is restricted, expecting header 'triton-grpc-protocol-key'"
+	_, err = client.ModelInfer(t.Context(), ask("scale", "", 1, 2, 3, 4))
+	fails(t, "an inference", err, codes.Unavailable, text)
+	_, err = open(t, t.Context(), client).Recv()
+	fails(t, "a stream", err, codes.Unavailable, text)
+	_, err = healthpb.NewHealthClient(dial(t, s.App.GRPCAddr())).Check(t.Context(), &healthpb.HealthCheckRequest{})
+	fails(t, "health", err, codes.Unavailable, text)
+	if _, err := client.ServerMetadata(t.Context(), &tritonpb.ServerMetadataRequest{}); err != nil {
+		t.Error(err)
+	}
+	if _, err := client.ModelInfer(metadata.AppendToOutgoingContext(t.Context(), "triton-grpc-protocol-key", "v"), ask("scale", "", 1, 2, 3, 4)); err != nil {
+		t.Error(err)
 	}
 }

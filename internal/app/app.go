@@ -47,6 +47,10 @@ type Options struct {
 	MetricsPort    int    // 0: any; -1: no metrics
 	Pprof          bool
 
+	HTTPRestricted wire.Restrictions // what callers by HTTP must send
+	GRPCRestricted wire.Restrictions // and those by gRPC
+	Origins        []string          // of web pages that may ask
+
 	Lenient            bool // answer sanely where Triton is odd
 	ClientSharedMemory bool // let clients name shared memory
 
@@ -129,10 +133,10 @@ func Start(ctx context.Context, o Options) (*App, error) {
 	a.gateway = gateway.New(gateway.Options{
 		Service: service, Decisions: a.control, Rollouts: a.router, Events: a.control.Events(),
 		Counts: func(t repository.TrialInfo) any { return a.director.Counts(trialOf(t)) },
-		Limits: limits(a.live.Load()), Lenient: o.Lenient, Log: o.Log,
+		Limits: limits(a.live.Load()), Lenient: o.Lenient, Restricted: o.HTTPRestricted, Origins: o.Origins, Log: o.Log,
 	})
 	if o.GRPCPort >= 0 {
-		a.rpc = rpc.New(rpc.Options{Service: service, MaxMessageSize: int(a.live.Load().HTTP.MaxInputSize), Keepalive: o.GRPCKeepalive, Log: o.Log})
+		a.rpc = rpc.New(rpc.Options{Service: service, MaxMessageSize: int(a.live.Load().HTTP.MaxInputSize), Keepalive: o.GRPCKeepalive, Restricted: o.GRPCRestricted, Log: o.Log})
 	}
 	a.run(ctx)
 	return a, nil

@@ -76,6 +76,7 @@ var fences = []fence{
 	{"golang.org/x/sys", []string{"backend/onnx", "internal/gauge", "internal/loadclient", "repository/dir"}, []string{"*"}, "what is particular to a system stays at its edge"},
 
 	{"github.com/gin-gonic/gin", []string{"gateway", "internal/benchserve"}, nil, "the framework's types stop in the gateway; the benchmark compares with a bare handler of it"},
+	{"github.com/rs/cors", []string{"gateway"}, nil, "HTTP ends in the gateway"},
 	{"github.com/fsnotify/fsnotify", []string{"repository/dir"}, nil, "events are hints; one package knows that"},
 	{"gopkg.in/yaml.v3", []string{"config"}, nil, "files become validated values in one place"},
 	{"github.com/alecthomas/kong", []string{"cmd/galatea"}, nil, "flags end in cmd"},
