@@ -108,7 +108,7 @@ while IFS= read -r word; do
     case $word in --http-address=*) word=--http-address=127.0.0.1 ;; esac
     command+=("$word")
 done < <(printf '%s\n' "$entry" | grep -o '"[^"]*"' | tr -d '"')
-command+=("--http-port=$http_port" "--metrics-port=$metrics_port")
+command+=("--http-port=$http_port" "--grpc-port=0" "--metrics-port=$metrics_port")
 
 # --- As another user, read-only ---
 

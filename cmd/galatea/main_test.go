@@ -93,7 +93,7 @@ func TestMistakesAreOneLine(t *testing.T) {
 		{"a mode that there is not", []string{"serve", "--model-repository=.", "--model-control-mode=push"}, 2, "explicit"},
 		{"a repository that there is not", []string{"serve", "--model-repository=/nowhere", "--onnxruntime-library=" + library(t)}, 1, "--model-repository"},
 		{"a library that there is not", []string{"serve", "--model-repository=.", "--onnxruntime-library=/nowhere.so"}, 1, "make onnxruntime"},
-		{"a port that is taken", []string{"serve", "--model-repository=" + t.TempDir(), "--http-port=" + port, "--metrics-port=-1", "--onnxruntime-library=" + library(t)}, 1, "--http-port"},
+		{"a port that is taken", []string{"serve", "--model-repository=" + t.TempDir(), "--http-port=" + port, "--grpc-port=-1", "--metrics-port=-1", "--onnxruntime-library=" + library(t)}, 1, "--http-port"},
 		{"a file that is no model", []string{"inspect", "main.go"}, 1, "not an ONNX model"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -169,7 +169,7 @@ func serve(t *testing.T, env []string, args ...string) *server {
 	root := t.TempDir()
 	onnxtest.Version(t, root, "slow", 1, onnxtest.SlowBy())
 	s := &server{log: &strings.Builder{}, read: make(chan struct{})}
-	s.Cmd = galatea(t, append([]string{"serve", "--model-repository=" + root, "--http-port=0", "--metrics-port=-1", "--onnxruntime-library=" + library(t)}, args...)...)
+	s.Cmd = galatea(t, append([]string{"serve", "--model-repository=" + root, "--http-port=0", "--grpc-port=0", "--metrics-port=-1", "--onnxruntime-library=" + library(t)}, args...)...)
 	s.Env = append(s.Env, env...)
 	stderr, err := s.StderrPipe()
 	if err != nil {

@@ -87,7 +87,7 @@ func startGalatea(p place) process.Command {
 	return process.Command{
 		Args: []string{
 			p.binary, "serve", "--model-repository=" + p.repository, "--http-port=" + strconv.Itoa(p.port),
-			"--metrics-port=-1", "--shutdown-delay=0s", "--onnxruntime-library=" + p.library,
+			"--grpc-port=-1", "--metrics-port=-1", "--shutdown-delay=0s", "--onnxruntime-library=" + p.library,
 		},
 		Ready: "/v2/models/" + p.model.Name + "/ready",
 	}

@@ -28,7 +28,7 @@ func serve(ctx context.Context, s settings, repository string) (*server, error) 
 	at := func(port int) string { return "127.0.0.1:" + strconv.Itoa(port) }
 	c := process.Command{
 		Args: []string{
-			s.binary, "serve", "--model-repository=" + repository, "--http-port=" + strconv.Itoa(ports[0]), "--metrics-port=" + strconv.Itoa(ports[1]),
+			s.binary, "serve", "--model-repository=" + repository, "--http-port=" + strconv.Itoa(ports[0]), "--grpc-port=-1", "--metrics-port=" + strconv.Itoa(ports[1]),
 		},
 		Address: at(ports[0]), Ready: "/v2/health/ready",
 	}

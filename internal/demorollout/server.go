@@ -34,7 +34,7 @@ func (d *demo) start(ctx context.Context) error {
 	d.server, err = process.Start(ctx, process.Command{
 		Args: []string{
 			d.binary, "serve", "--model-repository=" + d.models, "--state-dir=" + filepath.Join(d.dir, "state"),
-			fmt.Sprintf("--http-port=%d", ports[0]), "--metrics-port=-1", "--shutdown-delay=0s",
+			fmt.Sprintf("--http-port=%d", ports[0]), "--grpc-port=-1", "--metrics-port=-1", "--shutdown-delay=0s",
 		},
 		Address: address, Ready: "/v2/health/ready",
 	})

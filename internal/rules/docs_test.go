@@ -323,3 +323,39 @@ func TestTheRulesOnDocumentationFire(t *testing.T) {
 		t.Errorf("flags: %s", got)
 	}
 }
+
+// The page on compatibility has no row without a test, and a row for each call.
+func TestTheCompatibilityPageNamesTestsThatAreThere(t *testing.T) {
+	all := load(t)
+	page := all.text("docs/compatibility.md")
+	tests := map[string]bool{}
+	for _, f := range all.texts {
+		switch {
+		case strings.HasSuffix(f.path, "_test.go"):
+			for _, m := range regexp.MustCompile(`(?m)^func (Test\w+)\(`).FindAllStringSubmatch(f.text, -1) {
+				tests[m[1]] = true
+			}
+		case strings.HasPrefix(f.path, "scripts/e2e/test_"):
+			for _, m := range regexp.MustCompile(`(?m)^class (\w+)`).FindAllStringSubmatch(f.text, -1) {
+				tests[strings.TrimSuffix(path.Base(f.path), ".py")+"."+m[1]] = true
+			}
+		case strings.HasSuffix(f.path, ".txtar"):
+			tests[path.Base(f.path)] = true
+		}
+	}
+	named := regexp.MustCompile("`(Test\\w+|test_\\w+\\.\\w+|\\w+\\.txtar)`")
+	found := 0
+	for _, m := range named.FindAllStringSubmatch(page, -1) {
+		if found++; !tests[m[1]] && m[1] != "TestX" && m[1] != "x.txtar" {
+			t.Errorf("docs/compatibility.md: names %s, which is no test", m[1])
+		}
+	}
+	if found < 40 {
+		t.Errorf("docs/compatibility.md: names only %d tests", found)
+	}
+	for _, m := range regexp.MustCompile(`(?m)^  rpc (\w+)\(`).FindAllStringSubmatch(all.text("internal/tritonpb/inference.proto"), -1) {
+		if !strings.Contains(page, "`"+m[1]+"`") {
+			t.Errorf("docs/compatibility.md: has no row for %s", m[1])
+		}
+	}
+}

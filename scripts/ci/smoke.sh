@@ -43,7 +43,7 @@ expect() {
 # port NAME finds the port in the line that says where the server listens.
 port() { sed -n "s/.*msg=listening.* $1=127\.0\.0\.1:\([0-9]*\).*/\1/p" "$work/log"; }
 
-bin/galatea serve --model-repository=model_repo --http-port=0 --metrics-port=0 --shutdown-delay=0s >"$work/log" 2>&1 &
+bin/galatea serve --model-repository=model_repo --http-port=0 --grpc-port=0 --metrics-port=0 --shutdown-delay=0s >"$work/log" 2>&1 &
 server=$!
 deadline=$((SECONDS + 60))
 until [ -n "$(port http)" ] && ask "$(port http)" GET /v2/health/ready 2>/dev/null | head -n 1 | grep -q ' 200 '; do
