@@ -14,7 +14,7 @@ import (
 func restricted(t *testing.T) *Gateway {
 	t.Helper()
 	r := wire.Restrictions{}
-	for _, c := range strings.Fields("health metadata inference shared-memory model-config model-repository statistics trace logging") {
+	for c := range strings.FieldsSeq("health metadata inference shared-memory model-config model-repository statistics trace logging") {
 		r[wire.Category(c)] = wire.Secret{Header: c, Value: "yes"}
 	}
 	return New(Options{Service: wire.New(wire.Options{Models: anyModel{}, Control: anyModel{}}), Decisions: (*repository.Reconciler)(nil), Restricted: r})

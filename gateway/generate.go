@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"errors"
+	"slices"
 
 	"github.com/gin-gonic/gin"
 
@@ -82,7 +83,7 @@ func (x *exchange) generated(in tensor.Spec, batching bool, value []byte) error 
 			return err
 		}
 	} else {
-		value = append(append([]byte{'['}, value...), ']')
+		value = slices.Concat([]byte{'['}, value, []byte{']'})
 	}
 	t := tensor.Tensor{Name: in.Name, DType: in.DType, Shape: append(tensor.Shape{}, in.Shape...)}
 	dims := t.Shape
@@ -151,7 +152,8 @@ var typeEvents = []string{"text/event-stream"}
 func (x *exchange) sendObject(c *gin.Context, resp *infer.Response, id, before, after string, contentType []string) error {
 	buffer := mem.Get(responseGuess)
 	defer buffer.Release()
-	body := append(buffer.B[:0], before...)
+	body := buffer.B[:0]
+	body = append(body, before...)
 	body = appendNames(append(body, '{'), resp, id)
 	for _, t := range resp.Outputs {
 		body = append(appendString(append(body, ','), t.Name), ':')
@@ -165,7 +167,8 @@ func (x *exchange) sendObject(c *gin.Context, resp *infer.Response, id, before, 
 			body = body[:len(body)-2]
 		}
 	}
-	body = append(append(body, '}'), after...)
+	body = append(body, '}')
+	body = append(body, after...)
 	c.Writer.Header()["Content-Type"] = contentType
 	return transmit(c, body, 0, nil, wanted{})
 }

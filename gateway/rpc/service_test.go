@@ -248,7 +248,7 @@ func TestOnePortAnswersBoth(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	one := open(t, ctx, client)
+	one := open(ctx, t, client)
 	send(t, one, ask("scale", "a", 1, 2, 3, 4))
 	if m := receive(t, one); m.InferResponse.GetId() != "a" {
 		t.Errorf("%v", m)
@@ -264,7 +264,7 @@ func TestRestrictedCallsNeedTheirKey(t *testing.T) {
 	const text = "This protocol is restricted, expecting header 'triton-grpc-protocol-key'"
 	_, err = client.ModelInfer(t.Context(), ask("scale", "", 1, 2, 3, 4))
 	fails(t, "an inference", err, codes.Unavailable, text)
-	_, err = open(t, t.Context(), client).Recv()
+	_, err = open(t.Context(), t, client).Recv()
 	fails(t, "a stream", err, codes.Unavailable, text)
 	_, err = healthpb.NewHealthClient(dial(t, s.App.GRPCAddr())).Check(t.Context(), &healthpb.HealthCheckRequest{})
 	fails(t, "health", err, codes.Unavailable, text)

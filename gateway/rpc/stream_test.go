@@ -19,7 +19,7 @@ import (
 
 type stream = tritonpb.GRPCInferenceService_ModelStreamInferClient
 
-func open(t *testing.T, ctx context.Context, client tritonpb.GRPCInferenceServiceClient) stream {
+func open(ctx context.Context, t *testing.T, client tritonpb.GRPCInferenceServiceClient) stream {
 	t.Helper()
 	s, err := client.ModelStreamInfer(ctx)
 	if err != nil {
@@ -53,7 +53,7 @@ func isFinal(m *tritonpb.ModelStreamInferResponse) bool {
 
 func TestAnswersOfAStreamComeInTheOrderOfItsRequests(t *testing.T) {
 	s, client := start(t, servetest.Options{})
-	one := open(t, t.Context(), client)
+	one := open(t.Context(), t, client)
 	const n = 200 // more than may be without an answer
 	go func() {
 		for i := range n {
@@ -87,7 +87,7 @@ func TestAnswersOfAStreamComeInTheOrderOfItsRequests(t *testing.T) {
 
 func TestAnErrorOfARequestLeavesItsStreamOpen(t *testing.T) {
 	_, client := start(t, servetest.Options{})
-	one := open(t, t.Context(), client)
+	one := open(t.Context(), t, client)
 	send(t, one, ask("nobody", "a", 1, 2, 3, 4), ask("scale", "b", 1, 2, 3, 4))
 	m := receive(t, one)
 	if m.ErrorMessage != "Request for unknown model: 'nobody' is not found" || m.InferResponse.GetId() != "a" || !isFinal(m) {
@@ -100,7 +100,7 @@ func TestAnErrorOfARequestLeavesItsStreamOpen(t *testing.T) {
 
 func TestAStrictStreamEndsWithItsFirstError(t *testing.T) {
 	s, client := start(t, servetest.Options{})
-	one := open(t, metadata.AppendToOutgoingContext(t.Context(), "triton_grpc_error", "true"), client)
+	one := open(metadata.AppendToOutgoingContext(t.Context(), "triton_grpc_error", "true"), t, client)
 	send(t, one, ask("scale", "a", 1, 2, 3, 4), ask("nobody", "b", 1, 2, 3, 4), ask("stuck", "c", 1, 2, 3, 4))
 	if m := receive(t, one); m.InferResponse.Id != "a" {
 		t.Errorf("%v", m)
@@ -113,7 +113,7 @@ func TestAStrictStreamEndsWithItsFirstError(t *testing.T) {
 func TestAClientThatLeavesItsStreamFreesItsRequests(t *testing.T) {
 	s, client := start(t, servetest.Options{})
 	ctx, cancel := context.WithCancel(t.Context())
-	one := open(t, ctx, client)
+	one := open(ctx, t, client)
 	for range 100 {
 		send(t, one, ask("stuck", "", 1, 2, 3, 4))
 	}
@@ -130,7 +130,7 @@ func TestAClientThatLeavesItsStreamFreesItsRequests(t *testing.T) {
 
 func TestAStreamEndsWithTheServer(t *testing.T) {
 	s, client := start(t, servetest.Options{})
-	one := open(t, t.Context(), client)
+	one := open(t.Context(), t, client)
 	send(t, one, ask("scale", "a", 1, 2, 3, 4), ask("slow", "b", 1, 2, 3, 4))
 	receive(t, one)
 	stopped := make(chan struct{})
