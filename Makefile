@@ -107,6 +107,10 @@ bench-serve: onnxruntime ## Measure a whole server against what the machine allo
 bench-sched: build onnxruntime ## Measure what the scheduler promises: overload, tuning itself, a thousand models; ARGS="-parts=many" chooses.
 	go run ./internal/benchsched $(ARGS)
 
+.PHONY: bench-rpc
+bench-rpc: build onnxruntime ## Compare gRPC with HTTP, by Go's usual clients; ARGS="-models=mlp" narrows it down.
+	go run ./internal/benchrpc $(ARGS)
+
 .PHONY: bench-peers
 bench-peers: build onnxruntime ## Compare with servers that a user would pick instead, brought by pip; ARGS="-models=mlp -peers=triton" narrows it down.
 	go run ./internal/benchpeers $(ARGS)
