@@ -6,6 +6,7 @@ import (
 
 	"galatea/config"
 	"galatea/infer"
+	"galatea/tensor"
 )
 
 // State is where a generation is in its life. States only move forward, except
@@ -64,7 +65,14 @@ type Info struct {
 	Loaded  time.Duration       // how long the load took
 	Weights int64               // bytes of weights, once for each device
 	Labels  map[string][]string // of classes, by the outputs whose elements they name; nobody may change them
+	Example *Example            // nil: there is no small one that the version takes
 	Stats   infer.Stats
+}
+
+// Example is a small request that a version has run, and its answer. It is made up.
+type Example struct {
+	Inputs  []tensor.Tensor // those that a request may not leave out
+	Outputs []tensor.Tensor
 }
 
 // Loader makes a servable of what a source has. It says which phase it enters

@@ -89,7 +89,7 @@ func (l *Loader) Load(ctx context.Context, d repository.Desired, phase func(repo
 	}
 	s.info = repository.Info{
 		ID:     infer.ID{Name: d.Name, Version: d.Version, Digest: d.Digest},
-		Config: resolved, Note: note, Loaded: time.Since(began), Weights: file.ParameterBytes, Labels: labels,
+		Config: resolved, Note: note, Loaded: time.Since(began), Weights: file.ParameterBytes, Labels: labels, Example: s.info.Example,
 	}
 	return s, nil
 }
@@ -173,6 +173,7 @@ func (l *Loader) prove(ctx context.Context, d repository.Desired, s *servable, d
 	if s.queue, err = l.start(ctx, d, s.model, w, devices, r); err != nil {
 		return err
 	}
+	s.info.Example = w.example
 	s.Handler = infer.Chain(s.queue, infer.CheckSignature(d.Name, r.RequestSignature(), r.MaxBatchSize), infer.Classes(r.Batching(), s.info.Labels))
 	return checkGolden(ctx, d, s)
 }

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync"
 	"time"
 
 	"galatea/backend"
@@ -30,6 +31,10 @@ type warmer struct {
 	sizes    []int // rows of the made-up runs; 0: one run of a model that does not batch
 	others   []int // the other sizes that a batch may have, run as far as their time lasts
 	s        tensor.Signature
+
+	once    sync.Once
+	sought  tensor.Signature    // what a request has to have
+	example *repository.Example // found by the first instance, before the queue starts
 }
 
 // warmRequest is an item of model_warmup.
@@ -41,7 +46,7 @@ type warmRequest struct {
 
 // newWarmer reads what a model's config says. The error is the config's fault.
 func newWarmer(d repository.Desired, r *config.Resolved) (*warmer, error) {
-	w := &warmer{s: r.Signature, sizes: batchSizes(r)}
+	w := &warmer{s: r.Signature, sizes: batchSizes(r), sought: r.RequestSignature()}
 	for n := 1; n < r.MaxBatchSize; n++ {
 		if !slices.Contains(w.sizes, n) {
 			w.others = append(w.others, n)
@@ -214,6 +219,7 @@ func (w *warmer) run(ctx context.Context, in backend.Instance) error {
 			break
 		}
 	}
+	w.once.Do(func() { w.example = w.find(ctx, in) })
 	return context.Cause(ctx)
 }
 
