@@ -122,12 +122,14 @@ func (g *Gateway) serve(w http.ResponseWriter, r *http.Request) {
 func (g *Gateway) routes() {
 	v2 := g.engine.Group("/v2")
 	v2.GET("", g.serverMetadata)
+	v2.GET("/openapi.json", g.serverDocument)
 	v2.GET("/health/live", g.live)
 	v2.GET("/health/ready", g.ready)
 	v2.GET("/models/stats", g.allStats)
 	for _, model := range []string{"/models/:model", "/models/:model/versions/:version", "/models/:model/labels/:label"} {
 		m := v2.Group(model)
 		m.GET("", g.modelMetadata)
+		m.GET("/openapi.json", g.modelDocument)
 		m.GET("/ready", g.modelReady)
 		m.GET("/config", g.modelConfig)
 		m.GET("/stats", g.modelStats)

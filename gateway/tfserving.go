@@ -105,7 +105,12 @@ func route(c *gin.Context) string {
 	if err != nil {
 		return "/v1/*"
 	}
-	pattern = "/v1/models/:model"
+	return call.pattern()
+}
+
+// pattern returns the path of calls of a form, with names in place of what differs.
+func (call tfCall) pattern() string {
+	pattern := "/v1/models/:model"
 	switch {
 	case call.version != "":
 		pattern += "/versions/:version"
