@@ -27,7 +27,7 @@ func serve(t *testing.T) (*servetest.Server, []string) {
 	if err := os.CopyFS(root, os.DirFS(filepath.Join(module, "model_repo"))); err != nil {
 		t.Fatal(err)
 	}
-	names := []string{"digits", "digits_int8", "language", "padded", "odd name: {a%b}", "images", "numerals"}
+	names := []string{"digits", "digits_int8", "language", "padded", "odd name: {a%b}", "images", "numerals", "pool", "labelled"}
 	for name, model := range onnxtest.Servable() {
 		onnxtest.Version(t, root, name, 1, model)
 		names = append(names, name)
@@ -36,10 +36,24 @@ func serve(t *testing.T) (*servetest.Server, []string) {
 	onnxtest.Write(t, filepath.Join(root, "padded", "config.yaml"), []byte("batching: {pad: {x: 0}, mask: mask}\n"))
 	onnxtest.Version(t, root, "odd name: {a%b}", 1, onnxtest.Scale(2))
 	onnxtest.Version(t, root, "images", 1, onnxtest.CNN(1))
+	onnxtest.Version(t, root, "pool", 1, pool())
+	onnxtest.Version(t, root, "labelled", 1, onnxtest.Classifier(0))
+	onnxtest.Write(t, filepath.Join(root, "labelled", "labels.txt"), []byte("north\neast\nsouth\nwest\n"))
+	onnxtest.Write(t, filepath.Join(root, "labelled", "config.yaml"), []byte("output: [{name: y, data_type: TYPE_FP32, dims: [4], label_filename: labels.txt}]\n"))
 	onnxtest.Version(t, root, "numerals", 1, onnxtest.AddSubCast(tensor.Bytes))
 	s := servetest.Start(t, servetest.Options{Repositories: []string{root}})
 	s.Ready()
 	return s, names
+}
+
+// pool takes images of any size from 3x3 up.
+func pool() []byte {
+	shape := tensor.Shape{tensor.Dynamic, 1, tensor.Dynamic, tensor.Dynamic}
+	g := onnxtest.NewGraph("pool")
+	g.Input("x", onnxtest.TensorOf(tensor.FP32, shape))
+	g.Node("AveragePool", "x", "y", onnxtest.Ints("kernel_shape", 3, 3))
+	g.Output("y", onnxtest.TensorOf(tensor.FP32, shape))
+	return onnxtest.Model{Graph: g}.Bytes()
 }
 
 func escaped(name string) string {
@@ -47,8 +61,8 @@ func escaped(name string) string {
 }
 
 // unexampled are the operations that can have no example: lists of lists without elements
-// have no shape.
-var unexampled = []string{"identity_empty predict"}
+// have no shape, and of a flat list only one dimension can follow.
+var unexampled = []string{"identity_empty predict", "pool generate", "pool generate_stream"}
 
 func TestTheExampleOfEachModelIsAnswered(t *testing.T) {
 	s, names := serve(t)
@@ -259,6 +273,7 @@ func TestAnExampleIsAsSmallAsTheModelAllows(t *testing.T) {
 		{"padded", `[{"data":[0.1],"datatype":"FP32","name":"x","shape":[1,1]}]`},
 		{"bias", `[{"data":[0.1,0.15,0.2,0.25],"datatype":"FP32","name":"x","shape":[1,4]}]`},
 		{"constant", `[]`},
+		{"pool", `[{"data":[0.1,0.15,0.2,0.25,0.3,0.35,0.4,0.1,0.15],"datatype":"FP32","name":"x","shape":[1,1,3,3]}]`},
 		{"reshape", `[{"data":[-1],"datatype":"INT64","name":"shape","shape":[1]},{"data":[0.1,0.15,0.2,0.25],"datatype":"FP32","name":"x","shape":[1,4]}]`},
 		{"numerals", `[{"data":` + ones + `,"datatype":"BYTES","name":"INPUT0","shape":[1,16]},{"data":` + ones + `,"datatype":"BYTES","name":"INPUT1","shape":[1,16]}]`},
 	} {
@@ -267,6 +282,30 @@ func TestAnExampleIsAsSmallAsTheModelAllows(t *testing.T) {
 		slices.SortFunc(inputs, func(a, b any) int { return strings.Compare(get[string](a, "name"), get[string](b, "name")) })
 		if got, err := json.Marshal(inputs); err != nil || string(got) != tt.want {
 			t.Errorf("%s: got %s, want %s", tt.model, got, tt.want)
+		}
+	}
+}
+
+func TestTheDocumentNamesTheClassesOfAnOutput(t *testing.T) {
+	s, _ := serve(t)
+	d := read(t, s, "/v2/models/labelled/openapi.json")
+	text, err := json.Marshal(get[any](d.root, "components", "schemas", "InferResponse"))
+	if err != nil || !strings.Contains(string(text), "the scores of 4 classes: north, east, south, west") {
+		t.Errorf("got %s, %v", text, err)
+	}
+}
+
+func TestTypesThatJSONDoesNotCarryArePastedBehindIt(t *testing.T) {
+	s, _ := serve(t)
+	for model, tail := range map[string]string{"identity_fp16": "88888888", "identity_bf16": "????????"} {
+		d := read(t, s, "/v2/models/"+model+"/openapi.json")
+		path := "/v2/models/" + model + "/infer"
+		r, is := exampleOf(t, path, get[map[string]any](d.root, "paths", path, "post"))
+		if !is || r.Header == nil || !strings.HasSuffix(string(r.Body), "}"+tail) {
+			t.Errorf("%s: %v %s", model, r.Header, r.Body)
+		}
+		if len(get[map[string]any](d.root, "paths")) != 1 {
+			t.Errorf("%s: there are requests that it cannot answer: %v", model, d.root["paths"])
 		}
 	}
 }

@@ -10,7 +10,6 @@ import (
 
 	"galatea/internal/onnxtest"
 	"galatea/internal/servetest"
-	"galatea/repository"
 )
 
 // bodies are what operations are asked with, by the ends of their paths. What is not
@@ -60,7 +59,7 @@ func TestEachOperationOfTheServerIsAnsweredAsItsDocumentSays(t *testing.T) {
 	onnxtest.Version(t, root, "n", 1, onnxtest.Scale(2))
 	onnxtest.Version(t, root, "n", 2, onnxtest.Scale(2))
 	s := servetest.Start(t, servetest.Options{
-		Repositories: []string{root}, Control: repository.ModeExplicit, LoadModels: []string{"m", "n"}, ClientSharedMemory: true,
+		Repositories: []string{root}, Control: "explicit", LoadModels: []string{"m", "n"}, ClientSharedMemory: true,
 	})
 	s.Ready()
 	d := read(t, s, "/v2/openapi.json")

@@ -98,6 +98,7 @@ var fences = []fence{
 	{"go.opentelemetry.io/otel/propagation", []string{"gateway", "gateway/rpc"}, nil, "the context of a trace arrives at the front"},
 	{"github.com/prometheus", []string{"internal/telemetry"}, []string{"*"}, "others count in plain numbers, which it reads"},
 
+	{"github.com/pb33f/libopenapi", nil, []string{"internal/openapi"}, "it carries the schema of all documents"},
 	{"github.com/santhosh-tekuri/jsonschema/v6", nil, []string{"internal/openapi"}, "an example in a test is held against its schema"},
 	{"go.uber.org/goleak", nil, []string{"*"}, "for tests"},
 	{"golang.org/x/tools/txtar", []string{"internal/servetest"}, []string{"*"}, "for tests"},
