@@ -124,7 +124,8 @@ func elements(t tensor.Tensor) ([]json.RawMessage, error) {
 		return nil, err
 	}
 	all := []json.RawMessage{}
-	return all, json.Unmarshal(text, &all)
+	err = json.Unmarshal(text, &all)
+	return all, err
 }
 
 // nest lays elements out in lists of lists, as the shape is; an element alone is a scalar.
