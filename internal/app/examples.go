@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"math"
+	"slices"
 
 	"galatea/backend"
 	"galatea/repository"
@@ -28,8 +29,9 @@ type guess struct {
 
 var guesses = []guess{{1, "text"}, {0, "1"}, {-1, ""}}
 
-// find runs made-up requests until the model takes one; nil: it takes none.
-func (w *warmer) find(ctx context.Context, in backend.Instance) *repository.Example {
+// find runs made-up requests until the model takes one and answers something; one that is
+// answered by tensors without elements does where there is no other. nil: it takes none.
+func (w *warmer) find(ctx context.Context, in backend.Instance) (found *repository.Example) {
 	sizes := exampleSizes
 	if !w.open() {
 		sizes = sizes[:1]
@@ -38,15 +40,21 @@ func (w *warmer) find(ctx context.Context, in backend.Instance) *repository.Exam
 		for _, g := range guesses {
 			inputs, fits := w.guessed(size, g)
 			if !fits || ctx.Err() != nil {
-				return nil
+				return found
 			}
 			outputs, err := runOnce(ctx, in, inputs, w.s)
-			if err == nil {
+			if err != nil {
+				continue
+			}
+			if !slices.ContainsFunc(outputs, func(t tensor.Tensor) bool { return len(t.Data) == 0 }) {
 				return w.exampleOf(inputs, outputs)
+			}
+			if found == nil {
+				found = w.exampleOf(inputs, outputs)
 			}
 		}
 	}
-	return nil
+	return found
 }
 
 // open reports whether the inputs have dynamic dimensions besides the batch's.

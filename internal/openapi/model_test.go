@@ -46,7 +46,7 @@ func serve(t *testing.T) (*servetest.Server, []string) {
 	return s, names
 }
 
-// pool takes images of any size from 3x3 up.
+// pool takes images of any size from 2x2 up, of which one below 3x3 is answered by nothing.
 func pool() []byte {
 	shape := tensor.Shape{tensor.Dynamic, 1, tensor.Dynamic, tensor.Dynamic}
 	g := onnxtest.NewGraph("pool")
@@ -273,7 +273,7 @@ func TestAnExampleIsAsSmallAsTheModelAllows(t *testing.T) {
 		{"padded", `[{"data":[0.1],"datatype":"FP32","name":"x","shape":[1,1]}]`},
 		{"bias", `[{"data":[0.1,0.15,0.2,0.25],"datatype":"FP32","name":"x","shape":[1,4]}]`},
 		{"constant", `[]`},
-		{"pool", `[{"data":[0.1,0.15,0.2,0.25],"datatype":"FP32","name":"x","shape":[1,1,2,2]}]`},
+		{"pool", `[{"data":[0.1,0.15,0.2,0.25,0.3,0.35,0.4,0.1,0.15],"datatype":"FP32","name":"x","shape":[1,1,3,3]}]`},
 		{"reshape", `[{"data":[-1],"datatype":"INT64","name":"shape","shape":[1]},{"data":[0.1,0.15,0.2,0.25],"datatype":"FP32","name":"x","shape":[1,4]}]`},
 		{"numerals", `[{"data":` + ones + `,"datatype":"BYTES","name":"INPUT0","shape":[1,16]},{"data":` + ones + `,"datatype":"BYTES","name":"INPUT1","shape":[1,16]}]`},
 	} {
