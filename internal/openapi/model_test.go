@@ -36,6 +36,7 @@ func serve(t *testing.T) (*servetest.Server, []string) {
 	onnxtest.Write(t, filepath.Join(root, "padded", "config.yaml"), []byte("batching: {pad: {x: 0}, mask: mask}\n"))
 	onnxtest.Version(t, root, "odd name: {a%b}", 1, onnxtest.Scale(2))
 	onnxtest.Version(t, root, "images", 1, onnxtest.CNN(1))
+	onnxtest.Write(t, filepath.Join(root, "images", "config.yaml"), []byte("max_batch_size: 2\n")) // warming up larger ones takes long
 	onnxtest.Version(t, root, "pool", 1, pool())
 	onnxtest.Version(t, root, "labelled", 1, onnxtest.Classifier(0))
 	onnxtest.Write(t, filepath.Join(root, "labelled", "labels.txt"), []byte("north\neast\nsouth\nwest\n"))
@@ -315,6 +316,7 @@ const ones = `["1","1","1","1","1","1","1","1","1","1","1","1","1","1","1","1"]`
 func TestALargeModelHasADocumentWithoutAnExample(t *testing.T) {
 	root := t.TempDir()
 	onnxtest.Version(t, root, "large", 1, onnxtest.Identity(tensor.FP32, tensor.Shape{tensor.Dynamic, 3, 224, 224}))
+	onnxtest.Write(t, filepath.Join(root, "large", "config.yaml"), []byte("max_batch_size: 1\n"))
 	s := servetest.Start(t, servetest.Options{Repositories: []string{root}})
 	s.Ready()
 	d := read(t, s, "/v2/models/large/openapi.json")
