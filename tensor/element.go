@@ -146,6 +146,23 @@ func elementText(d DType, b []byte) string {
 	}
 }
 
+// Number returns the number at the start of element, of any type but BYTES, and whether a
+// float64 holds it exactly.
+func Number(d DType, element []byte) (f float64, exact bool) {
+	switch {
+	case d.isFloat():
+		return float(d, element), true
+	case d.isSigned():
+		n := int64(integer(d, element))
+		f = float64(n)
+		return f, f != math.MaxInt64+1 && int64(f) == n
+	default:
+		n := integer(d, element)
+		f = float64(n)
+		return f, f != math.MaxUint64+1 && uint64(f) == n
+	}
+}
+
 // AppendNumber appends an element of value f; floats are rounded to the nearest, ties
 // to even. It reports false, and appends nothing, for BYTES, and where an integer or
 // a BOOL cannot be f, or a finite f is too large for a type of floats.

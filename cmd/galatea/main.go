@@ -27,6 +27,7 @@ type cli struct {
 	Convert convertCmd `cmd:"" help:"Print Triton's config.pbtxt as the config.yaml that says the same, or write it beside it."`
 	Tune    tuneCmd    `cmd:"" help:"Measure a model with other numbers of instances, threads and rows in a batch, and say which are best."`
 
+	Infer    inferCmd    `cmd:"" help:"Ask a model of a running server, and show the answer."`
 	Models   modelsCmd   `cmd:"" help:"List the models of a running server, their versions, and what answers."`
 	Load     loadCmd     `cmd:"" help:"Load a model, and wait until it is ready."`
 	Unload   unloadCmd   `cmd:"" help:"Unload a model, and wait until it is gone."`
@@ -50,6 +51,7 @@ Examples:
   galatea check model_repo
   galatea inspect model_repo/digits/2/model.onnx
   galatea tune digits
+  galatea infer language --input text="Good morning"
   galatea models
   galatea rollback digits
 `

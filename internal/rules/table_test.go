@@ -15,6 +15,7 @@ var levels = map[string]int{
 	"config":              1,
 	"infer":               1,
 	"internal/jsontensor": 1,
+	"internal/npy":        1,
 	"internal/onnxfile":   1,
 
 	"backend":          2,
@@ -22,6 +23,7 @@ var levels = map[string]int{
 	"internal/golden":  2,
 	"internal/openapi": 2,
 	"internal/tfjson":  2,
+	"internal/value":   2,
 
 	"backend/onnx": 3,
 	"repository":   3,
