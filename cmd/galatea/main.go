@@ -28,6 +28,7 @@ type cli struct {
 	Tune    tuneCmd    `cmd:"" help:"Measure a model with other numbers of instances, threads and rows in a batch, and say which are best."`
 
 	Infer    inferCmd    `cmd:"" help:"Ask a model of a running server, and show the answer."`
+	Bench    benchCmd    `cmd:"" help:"Measure how fast a running server answers for a model."`
 	Models   modelsCmd   `cmd:"" help:"List the models of a running server, their versions, and what answers."`
 	Load     loadCmd     `cmd:"" help:"Load a model, and wait until it is ready."`
 	Unload   unloadCmd   `cmd:"" help:"Unload a model, and wait until it is gone."`
@@ -52,6 +53,7 @@ Examples:
   galatea inspect model_repo/digits/2/model.onnx
   galatea tune digits
   galatea infer language --input text="Good morning"
+  galatea bench digits
   galatea models
   galatea rollback digits
 `

@@ -30,6 +30,9 @@ func (w Which) path() string {
 	}
 }
 
+// URL is where a model is, by the v2 protocol.
+func (c *Client) URL(w Which) string { return c.server + w.path() }
+
 // Signature is what a model takes and gives.
 type Signature struct {
 	Inputs  []Tensor `json:"inputs"`
