@@ -83,8 +83,17 @@ type Input struct {
 	// Its dimensions, with or without the batch dimension (told apart by their number); -1 is a dynamic one. A number where the ONNX file has a dynamic dimension narrows it.
 	Dims []int64 `yaml:"dims" min:"-1" max:"9223372036854775807"`
 
+	// The shape that the ONNX file has, where it is another than dims: those are then what requests have. Both have as many elements, and as many dynamic dimensions.
+	Reshape *Reshape `yaml:"reshape"`
+
 	// Whether a request may leave the input out. Only an input for which the ONNX file holds a value can be optional; such a one is, unless this is false.
 	Optional *bool `yaml:"optional"`
+}
+
+// Reshape is the shape that the model itself has.
+type Reshape struct {
+	// The dimensions, with or without the batch dimension, as dims; [] is none.
+	Shape []int64 `yaml:"shape" rule:"required" min:"-1" max:"9223372036854775807"`
 }
 
 // Output is an output as the file declares it.
@@ -97,6 +106,9 @@ type Output struct {
 
 	// Its dimensions, with or without the batch dimension (told apart by their number); -1 is a dynamic one. Where the ONNX file does not give a shape, these are it: without the batch dimension if max_batch_size is set to 1 or more, else in full.
 	Dims []int64 `yaml:"dims" min:"-1" max:"9223372036854775807"`
+
+	// The shape that the ONNX file has, where it is another than dims: those are then what answers have. Both have as many elements, and as many dynamic dimensions.
+	Reshape *Reshape `yaml:"reshape"`
 
 	// A file of the names of its classes, beside config.yaml or below its folder: the first line is the name of class 0, and so on.
 	LabelFilename string `yaml:"label_filename"`

@@ -92,9 +92,27 @@ func (c *completer) padded(r *Resolved, field, name string) *tensor.Spec {
 	return nil
 }
 
-// RequestSignature is what requests are checked against: the Signature, but that a
-// mask which is filled in may be left out.
+// RequestSignature is the signature as callers know it: shapes are those of requests and
+// answers, and an input that is made where a request leaves it out is optional.
 func (r *Resolved) RequestSignature() tensor.Signature {
+	s := r.CheckedSignature()
+	if r.callers == nil {
+		return s
+	}
+	relayed := func(what string, specs []tensor.Spec) []tensor.Spec {
+		specs = slices.Clone(specs)
+		for i := range specs {
+			if shape, is := r.callers[what+" "+specs[i].Name]; is {
+				specs[i].Shape = shape
+			}
+		}
+		return specs
+	}
+	return tensor.Signature{Inputs: relayed("input", s.Inputs), Outputs: relayed("output", s.Outputs)}
+}
+
+// CheckedSignature is RequestSignature with the model's own shapes.
+func (r *Resolved) CheckedSignature() tensor.Signature {
 	if r.Padding == nil || r.Padding.Mask == "" {
 		return r.Signature
 	}

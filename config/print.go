@@ -35,8 +35,8 @@ func (r *Resolved) YAML() []byte {
 
 // printedDims returns a tensor's dims as the file has them, else as Triton has them: without the batch dimension.
 func (r *Resolved) printedDims(s tensor.Spec, list []declared) []int64 {
-	if i := slices.IndexFunc(list, func(d declared) bool { return d.name == s.Name }); i >= 0 && list[i].dims != nil {
-		return list[i].dims
+	if i := slices.IndexFunc(list, func(d declared) bool { return d.name == s.Name }); i >= 0 && list[i].written() != nil {
+		return list[i].written()
 	}
 	if r.Batching() && len(s.Shape) > 0 {
 		return s.Shape[1:]
@@ -49,7 +49,7 @@ func (r *Resolved) printedInputs(list []declared) []Input {
 	for _, s := range r.Signature.Inputs {
 		in := Input{Name: s.Name, DataType: s.DType, Dims: r.printedDims(s, list)}
 		if i := slices.IndexFunc(list, func(d declared) bool { return d.name == s.Name }); i >= 0 {
-			in.Optional = list[i].optional
+			in.Optional, in.Reshape = list[i].optional, list[i].reshape
 		}
 		if s.Optional {
 			in.Optional = &s.Optional
@@ -63,7 +63,11 @@ func (r *Resolved) printedOutputs(list []declared) []Output {
 	var all []Output
 	labels := r.file().LabelFiles()
 	for _, s := range r.Signature.Outputs {
-		all = append(all, Output{Name: s.Name, DataType: s.DType, Dims: r.printedDims(s, list), LabelFilename: labels[s.Name]})
+		out := Output{Name: s.Name, DataType: s.DType, Dims: r.printedDims(s, list), LabelFilename: labels[s.Name]}
+		if i := slices.IndexFunc(list, func(d declared) bool { return d.name == s.Name }); i >= 0 {
+			out.Reshape = list[i].reshape
+		}
+		all = append(all, out)
 	}
 	return all
 }

@@ -37,8 +37,9 @@ type Resolved struct {
 	// Notes says, for people, what was decided automatically and what of the file has no effect.
 	Notes []string
 
-	model    *Model // what the file says
-	batching string // why batching is on or off, unless the file says so
+	model    *Model                  // what the file says
+	callers  map[string]tensor.Shape // of "input NAME" or "output NAME", where callers have another shape than the model
+	batching string                  // why batching is on or off, unless the file says so
 }
 
 // Queue says how requests wait.

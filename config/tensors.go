@@ -13,14 +13,32 @@ type declared struct {
 	field    string // its place in the file, such as input[0]
 	name     string
 	dtype    tensor.DType
-	dims     []int64 // nil where the file gives none; empty where it gives []
+	dims     []int64 // the model's own; nil where the file gives none; empty where it gives []
+	callers  []int64 // what requests or answers have in their place; nil where that is dims
+	reshape  *Reshape
 	optional *bool
+}
+
+// written are the dims as the file has them.
+func (d declared) written() []int64 {
+	if d.callers != nil {
+		return d.callers
+	}
+	return d.dims
+}
+
+// reshaped takes a reshape into account.
+func (d declared) reshaped(r *Reshape) declared {
+	if d.reshape = r; r != nil && d.dims != nil {
+		d.dims, d.callers = append([]int64{}, r.Shape...), d.dims
+	}
+	return d
 }
 
 func (m *Model) inputs() []declared {
 	all := make([]declared, len(m.Input))
 	for i, t := range m.Input {
-		all[i] = declared{fmt.Sprintf("input[%d]", i), t.Name, t.DataType, t.Dims, t.Optional}
+		all[i] = declared{field: fmt.Sprintf("input[%d]", i), name: t.Name, dtype: t.DataType, dims: t.Dims, optional: t.Optional}.reshaped(t.Reshape)
 	}
 	return all
 }
@@ -28,7 +46,7 @@ func (m *Model) inputs() []declared {
 func (m *Model) outputs() []declared {
 	all := make([]declared, len(m.Output))
 	for i, t := range m.Output {
-		all[i] = declared{fmt.Sprintf("output[%d]", i), t.Name, t.DataType, t.Dims, nil}
+		all[i] = declared{field: fmt.Sprintf("output[%d]", i), name: t.Name, dtype: t.DataType, dims: t.Dims}.reshaped(t.Reshape)
 	}
 	return all
 }
@@ -169,6 +187,9 @@ func (c *completer) signature(r *Resolved) tensor.Signature {
 	var sig tensor.Signature
 	for _, t := range c.served {
 		t.spec.Shape = c.narrow(t, r)
+		if t.file.callers != nil {
+			c.relay(t, r)
+		}
 		if t.what == "input" {
 			sig.Inputs = append(sig.Inputs, t.spec)
 		} else {
@@ -176,6 +197,18 @@ func (c *completer) signature(r *Resolved) tensor.Signature {
 		}
 	}
 	return sig
+}
+
+// relay notes the shape that callers have in place of the model's.
+func (c *completer) relay(t served, r *Resolved) {
+	shape := tensor.Shape(slices.Clone(t.file.callers))
+	if r.Batching() && len(t.file.dims) != len(t.spec.Shape) {
+		shape = append(tensor.Shape{tensor.Dynamic}, shape...)
+	}
+	if r.callers == nil {
+		r.callers = map[string]tensor.Shape{}
+	}
+	r.callers[t.what+" "+t.spec.Name] = shape
 }
 
 func (c *completer) narrow(t served, r *Resolved) tensor.Shape {

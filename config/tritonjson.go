@@ -151,14 +151,14 @@ func (r *Resolved) triton() tritonModel {
 		ModelWarmup:      []any{},
 	}
 	for _, s := range r.Signature.Inputs {
-		dims, reshape := r.tritonDims(s.Shape)
+		dims, reshape := r.tritonDims("input", s)
 		t.Input = append(t.Input, tritonInput{
 			Name: s.Name, DataType: s.DType.ConfigName(), Format: "FORMAT_NONE", Dims: dims, Reshape: reshape, Optional: s.Optional,
 		})
 	}
 	labels := r.file().LabelFiles()
 	for _, s := range r.Signature.Outputs {
-		dims, reshape := r.tritonDims(s.Shape)
+		dims, reshape := r.tritonDims("output", s)
 		if s.Shape == nil { // not known
 			dims, reshape = []int64{tensor.Dynamic}, nil
 		}
@@ -186,9 +186,16 @@ func (i Instances) triton() tritonInstances {
 
 // tritonDims returns the dims as Triton has them. A shape that the batch dimension
 // alone makes up, and a scalar's, is [1] reshaped to nothing, since Triton's dims are never empty.
-func (r *Resolved) tritonDims(shape tensor.Shape) ([]int64, *tritonShape) {
-	if r.Batching() && len(shape) > 0 {
-		shape = shape[1:]
+func (r *Resolved) tritonDims(what string, s tensor.Spec) ([]int64, *tritonShape) {
+	inner := func(shape tensor.Shape) []int64 {
+		if r.Batching() && len(shape) > 0 {
+			shape = shape[1:]
+		}
+		return append([]int64{}, shape...)
+	}
+	shape := inner(s.Shape)
+	if callers, is := r.callers[what+" "+s.Name]; is && len(inner(callers)) > 0 {
+		return inner(callers), &tritonShape{Shape: shape}
 	}
 	if len(shape) == 0 {
 		return []int64{1}, &tritonShape{Shape: []int64{}}

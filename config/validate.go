@@ -8,6 +8,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"galatea/tensor"
 )
 
 // check reports what is wrong with a model file beyond the single value: what the
@@ -18,6 +20,8 @@ func (m *Model) check(r *report) {
 	}
 	checkNames(r, "input", m.inputs())
 	checkNames(r, "output", m.outputs())
+	checkReshapes(r, m.inputs())
+	checkReshapes(r, m.outputs())
 	m.checkLabelFiles(r)
 	m.checkInstances(r)
 	m.checkBatching(r)
@@ -53,6 +57,36 @@ func checkNames(r *report, list string, tensors []declared) {
 		}
 		first[t.name] = i
 	}
+}
+
+// checkReshapes reports shapes that do not have the elements of the dims.
+func checkReshapes(r *report, tensors []declared) {
+	for _, t := range tensors {
+		switch {
+		case t.reshape == nil:
+		case t.callers == nil:
+			r.fail(t.field+".reshape", "there are no dims that it could be for: expected dims, which requests have, beside the shape, which the ONNX file has")
+		default:
+			fixed, dynamic := product(t.callers)
+			wantFixed, wantDynamic := product(t.dims)
+			if fixed != wantFixed || dynamic != wantDynamic {
+				r.fail(t.field+".reshape", "shape %v is no other form of dims %v: expected as many elements, and as many dynamic dimensions", tensor.Shape(t.dims), tensor.Shape(t.callers))
+			}
+		}
+	}
+}
+
+// product multiplies the fixed dimensions, and counts the others.
+func product(dims []int64) (fixed int64, dynamic int) {
+	fixed = 1
+	for _, d := range dims {
+		if d == tensor.Dynamic {
+			dynamic++
+			continue
+		}
+		fixed *= d // what overflows in one form does in the other
+	}
+	return fixed, dynamic
 }
 
 // checkLabelFiles reports label files outside of the model's folder.

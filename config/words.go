@@ -96,11 +96,11 @@ func (Model) tritonKeys() []string {
 }
 
 func (Input) tritonKeys() []string {
-	return []string{"allow_ragged_batch", "format", "is_non_linear_format_io", "is_shape_tensor", "reshape"}
+	return []string{"allow_ragged_batch", "format", "is_non_linear_format_io", "is_shape_tensor"}
 }
 
 func (Output) tritonKeys() []string {
-	return []string{"is_non_linear_format_io", "is_shape_tensor", "reshape"}
+	return []string{"is_non_linear_format_io", "is_shape_tensor"}
 }
 
 func (InstanceGroup) tritonKeys() []string {

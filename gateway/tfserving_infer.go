@@ -99,7 +99,7 @@ func tfExampleInput(inputs []tensor.Spec) (found *tensor.Spec) {
 // the only one, or the only one with labels; "" if it is not clear.
 func tfResult(verb tfVerb, info repository.Info) string {
 	var found, labelled []string
-	for _, o := range info.Config.Signature.Outputs {
+	for _, o := range info.Config.RequestSignature().Outputs {
 		fits := len(o.Shape) == 2
 		if verb == tfRegress {
 			fits = len(o.Shape) == 1 || fits && o.Shape[1] == 1

@@ -83,8 +83,10 @@ func (l *loop) wentLive(g *generation) {
 	m := l.settings.of(g.Name)
 	changed := m.accept(digest) || m.Live != g.Version
 	m.Live = g.Version
-	if c := g.version.servable.Info().Config; c != nil && (m.Signature == nil || fmt.Sprint(*m.Signature) != fmt.Sprint(c.Signature)) {
-		m.Signature, changed = &c.Signature, true
+	if c := g.version.servable.Info().Config; c != nil {
+		if s := c.RequestSignature(); m.Signature == nil || fmt.Sprint(*m.Signature) != fmt.Sprint(s) {
+			m.Signature, changed = &s, true
+		}
 	}
 	if changed {
 		l.save(nil)

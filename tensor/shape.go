@@ -80,6 +80,24 @@ func (s Shape) Accepts(got Shape) bool {
 	return true
 }
 
+// Relay returns the shape of the form to that a value has whose shape s is of the form
+// from: the dynamic dimensions keep their sizes, in order. Both forms have as many of
+// them, and the product of the others is the same. s fits from.
+func (s Shape) Relay(from, to Shape) Shape {
+	out, at := slices.Clone(to), 0
+	for i, d := range out {
+		if d != Dynamic {
+			continue
+		}
+		for from[at] != Dynamic {
+			at++
+		}
+		out[i] = s[at]
+		at++
+	}
+	return out
+}
+
 // Equal reports whether both shapes have the same dimensions.
 func (s Shape) Equal(o Shape) bool { return slices.Equal(s, o) }
 

@@ -148,3 +148,17 @@ func TestTypesHaveTwoNames(t *testing.T) {
 		t.Error("Invalid is valid")
 	}
 }
+
+func TestAShapeInAnotherFormKeepsItsDynamicDimensions(t *testing.T) {
+	const free = tensor.Dynamic
+	for _, tt := range []struct{ shape, from, to, want tensor.Shape }{
+		{tensor.Shape{3, 4}, tensor.Shape{free, 4}, tensor.Shape{free, 2, 2}, tensor.Shape{3, 2, 2}},
+		{tensor.Shape{3, 5}, tensor.Shape{free, free}, tensor.Shape{1, free, 1, free}, tensor.Shape{1, 3, 1, 5}},
+		{tensor.Shape{1}, tensor.Shape{1}, tensor.Shape{}, tensor.Shape{}},
+		{tensor.Shape{}, tensor.Shape{}, tensor.Shape{1}, tensor.Shape{1}},
+	} {
+		if got := tt.shape.Relay(tt.from, tt.to); !got.Equal(tt.want) {
+			t.Errorf("%v of form %v as %v: got %v, want %v", tt.shape, tt.from, tt.to, got, tt.want)
+		}
+	}
+}

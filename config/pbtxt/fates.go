@@ -39,7 +39,7 @@ var fates = []row{
 	{"input.dims", honoured, ""},
 	{"input.optional", honoured, ""},
 	{"input.format", ignored, "the model gets its elements as they come, whatever they show"},
-	{"input.reshape", refused, reshapeRefused},
+	{"input.reshape", honoured, ""},
 	{"input.is_shape_tensor", refused, "ONNX models have no shape tensors: expected it left out"},
 	{"input.is_non_linear_format_io", refused, "ONNX models have linear tensors only: expected it left out"},
 	{"input.allow_ragged_batch", refused, "only rows of one shape share a batch: expected it left out; batching in a config.yaml pads rows to one"},
@@ -49,7 +49,7 @@ var fates = []row{
 	{"output.data_type", honoured, ""},
 	{"output.dims", honoured, ""},
 	{"output.label_filename", honoured, ""},
-	{"output.reshape", refused, reshapeRefused},
+	{"output.reshape", honoured, ""},
 	{"output.is_shape_tensor", refused, "ONNX models have no shape tensors: expected it left out"},
 	{"output.is_non_linear_format_io", refused, "ONNX models have linear tensors only: expected it left out"},
 
@@ -91,8 +91,7 @@ var fates = []row{
 }
 
 const (
-	pinned         = "memory for the GPU is the runtime's affair"
-	reshapeRefused = "tensors are given and answered in the shapes that the ONNX file has: expected dims without reshape"
+	pinned = "memory for the GPU is the runtime's affair"
 )
 
 // fateOf returns the row of a field.

@@ -14,8 +14,8 @@ import (
 )
 
 // translate makes a model of a configuration. The error joins all that is wrong with it.
-func translate(file string, c *tritonpb.ModelConfig) (*config.Model, error) {
-	w := &walker{file: file}
+func translate(file string, c *tritonpb.ModelConfig, sent bool) (*config.Model, error) {
+	w := &walker{file: file, sent: sent}
 	w.fields(c.ProtoReflect(), "", "")
 	m := w.model(c)
 	made, err := config.Made(file, m, w.origin)
@@ -39,16 +39,17 @@ func (w *walker) model(c *tritonpb.ModelConfig) config.Model {
 		MetricTags:           c.GetMetricTags(),
 	}
 	for i, in := range c.GetInput() {
-		one := config.Input{Name: in.GetName(), DataType: w.dtype(in.GetDataType(), "input", i), Dims: w.dims(in, "input", i)}
+		one := config.Input{Name: in.GetName(), DataType: w.dtype(in.GetDataType(), "input", i)}
+		one.Dims, one.Reshape = w.dims(in, "input", i)
 		if in.GetOptional() {
 			one.Optional = new(true)
 		}
 		m.Input = append(m.Input, one)
 	}
 	for i, out := range c.GetOutput() {
-		m.Output = append(m.Output, config.Output{
-			Name: out.GetName(), DataType: w.dtype(out.GetDataType(), "output", i), Dims: w.dims(out, "output", i), LabelFilename: out.GetLabelFilename(),
-		})
+		one := config.Output{Name: out.GetName(), DataType: w.dtype(out.GetDataType(), "output", i), LabelFilename: out.GetLabelFilename()}
+		one.Dims, one.Reshape = w.dims(out, "output", i)
+		m.Output = append(m.Output, one)
 	}
 	for _, g := range c.GetInstanceGroup() {
 		m.InstanceGroup = append(m.InstanceGroup, instanceGroup(g))
@@ -78,19 +79,20 @@ type tensorConfig interface {
 	GetReshape() *tritonpb.ModelTensorReshape
 }
 
-// dims returns nil where there are none.
-func (w *walker) dims(t tensorConfig, list string, at int) []int64 {
-	dims := t.GetDims()
-	if t.GetReshape() == nil || len(t.GetReshape().GetShape()) > 0 {
-		return dims
+// dims returns nil where there are none. What this server itself answers has a dimension
+// of one where a tensor has none, since Triton's dims are never empty: sent back, that is
+// none again.
+func (w *walker) dims(t tensorConfig, list string, at int) ([]int64, *config.Reshape) {
+	dims, reshape := t.GetDims(), t.GetReshape()
+	switch {
+	case reshape == nil:
+		return dims, nil
+	case w.sent && len(reshape.GetShape()) == 0 && slices.Equal(dims, []int64{1}):
+		w.note(fmt.Sprintf("%s[%d].reshape", list, at), "the shape has no 1 at its end")
+		return []int64{}, nil
+	default:
+		return dims, &config.Reshape{Shape: append([]int64{}, reshape.GetShape()...)}
 	}
-	field := fmt.Sprintf("%s[%d].reshape", list, at)
-	if !slices.Equal(dims, []int64{1}) {
-		w.refuse(field, reshapeRefused)
-		return dims
-	}
-	w.note(field, "the shape has no 1 at its end")
-	return []int64{}
 }
 
 // dtype returns Invalid where there is none.

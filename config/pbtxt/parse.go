@@ -25,7 +25,7 @@ const longest = 400
 // Parse reads a config.pbtxt. The file name is for error texts. The error joins all that
 // is wrong, each a *config.Error; one of the text itself has a line.
 func Parse(file string, data []byte) (*config.Model, error) {
-	return parse(file, data, prototext.Unmarshal)
+	return parse(file, data, false, prototext.Unmarshal)
 }
 
 // ParseSent reads the configuration that a caller sent along, and returns it as a
@@ -37,7 +37,7 @@ func ParseSent(name string, data []byte) (*config.Model, []byte, error) {
 	if err == nil || !tritons(data) {
 		return own, data, err
 	}
-	m, err := parse(name, data, protojson.Unmarshal)
+	m, err := parse(name, data, true, protojson.Unmarshal)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -60,7 +60,7 @@ func tritons(data []byte) bool {
 	return true
 }
 
-func parse(file string, data []byte, unmarshal func([]byte, protoreflect.ProtoMessage) error) (*config.Model, error) {
+func parse(file string, data []byte, sent bool, unmarshal func([]byte, protoreflect.ProtoMessage) error) (*config.Model, error) {
 	if len(data) > maxBytes {
 		return nil, &config.Error{File: file, Text: fmt.Sprintf("%d bytes: expected at most %d", len(data), maxBytes)}
 	}
@@ -68,7 +68,7 @@ func parse(file string, data []byte, unmarshal func([]byte, protoreflect.ProtoMe
 	if err := unmarshal(data, c); err != nil {
 		return nil, syntax(file, err)
 	}
-	return translate(file, c)
+	return translate(file, c, sent)
 }
 
 var (

@@ -13,6 +13,7 @@ import (
 // walker collects what becomes of the fields that a configuration sets.
 type walker struct {
 	file   string
+	sent   bool // by a client, who may have had it from this server
 	origin config.Origin
 	errs   []error
 }
@@ -60,7 +61,7 @@ func (w *walker) field(f protoreflect.FieldDescriptor, v protoreflect.Value, fie
 		return true
 	case row.fate == ignored && !usual(v):
 		w.note(at, row.why)
-	case row.fate == refused && !scalar(v):
+	case row.fate == refused:
 		w.refuse(at, row.why)
 	case row.fate == parts && f.IsList():
 		counts := false
@@ -82,17 +83,6 @@ func usual(v protoreflect.Value) bool {
 	}
 	memory, is := m.Interface().(*tritonpb.ModelOptimizationPolicy_PinnedMemoryBuffer)
 	return is && memory.GetEnable()
-}
-
-// scalar reports whether a value is a reshape to no dimensions: the form that a tensor
-// without dimensions has, since Triton's dims are never empty.
-func scalar(v protoreflect.Value) bool {
-	m, is := v.Interface().(protoreflect.Message)
-	if !is {
-		return false
-	}
-	shape, is := m.Interface().(*tritonpb.ModelTensorReshape)
-	return is && len(shape.GetShape()) == 0
 }
 
 // names returns the names of all fields of a message and of those within it.

@@ -72,7 +72,7 @@ func (s *Service) ModelMetadata(ref infer.Ref) (ModelMetadata, error) {
 			versions = append(versions, strconv.FormatInt(v, 10))
 		}
 	}
-	signature := info.Config.Signature
+	signature := info.Config.RequestSignature()
 	return ModelMetadata{info.ID.Name, versions, platform, tensorsMetadata(signature.Inputs), tensorsMetadata(signature.Outputs)}, nil
 }
 

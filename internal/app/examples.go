@@ -130,7 +130,8 @@ func appendGuess(dst []byte, d tensor.DType, i int, g guess) []byte {
 func (w *warmer) exampleOf(inputs, outputs []tensor.Tensor) *repository.Example {
 	e := &repository.Example{Inputs: []tensor.Tensor{}}
 	for _, t := range inputs {
-		if !w.sought.Inputs[w.sought.Input(t.Name)].Optional {
+		if spec := w.sought.Inputs[w.sought.Input(t.Name)]; !spec.Optional {
+			t.Shape = asCallers(t.Shape, w.s.Inputs[w.s.Input(t.Name)].Shape, spec.Shape)
 			e.Inputs = append(e.Inputs, t)
 		}
 	}
@@ -141,6 +142,17 @@ func (w *warmer) exampleOf(inputs, outputs []tensor.Tensor) *repository.Example 
 			return e
 		}
 	}
-	e.Outputs = outputs
+	for _, t := range outputs {
+		t.Shape = asCallers(t.Shape, w.s.Outputs[w.s.Output(t.Name)].Shape, w.sought.Outputs[w.sought.Output(t.Name)].Shape)
+		e.Outputs = append(e.Outputs, t)
+	}
 	return e
+}
+
+// asCallers is a shape of the model's as callers know it.
+func asCallers(shape, model, callers tensor.Shape) tensor.Shape {
+	if !model.Accepts(shape) || model.Equal(callers) {
+		return shape
+	}
+	return shape.Relay(model, callers)
 }

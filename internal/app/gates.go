@@ -45,7 +45,7 @@ func checkSignature(ctx context.Context, d repository.Desired, r *config.Resolve
 	if d.Live == nil || d.Policy.Rollout.AllowSignatureChange {
 		return nil
 	}
-	err := d.Live.Breaking(r.Signature)
+	err := d.Live.Breaking(r.RequestSignature())
 	if err != nil {
 		err = fmt.Errorf("%w: callers of the version that served last would fail; rollout: {allow_signature_change: true} lets it pass", err)
 	}

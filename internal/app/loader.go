@@ -174,7 +174,10 @@ func (l *Loader) prove(ctx context.Context, d repository.Desired, s *servable, d
 		return err
 	}
 	s.info.Example = w.example
-	s.Handler = infer.Chain(s.queue, infer.CheckSignature(d.Name, r.RequestSignature(), r.MaxBatchSize), infer.Classes(r.Batching(), s.info.Labels))
+	s.Handler = infer.Chain(s.queue, infer.CheckSignature(d.Name, r.CheckedSignature(), r.MaxBatchSize), infer.Classes(r.Batching(), s.info.Labels))
+	if reshape := infer.Reshape(r.RequestSignature(), r.CheckedSignature()); reshape != nil {
+		s.Handler = reshape(s.Handler)
+	}
 	return checkGolden(ctx, d, s)
 }
 

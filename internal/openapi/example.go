@@ -74,7 +74,7 @@ func (m *Model) inferExample() (*message, error) {
 		r.Inputs = append(r.Inputs, j)
 	}
 	listed := false
-	for _, out := range m.Config.Signature.Outputs {
+	for _, out := range m.Config.RequestSignature().Outputs {
 		wanted := jsonWanted{Name: out.Name}
 		if !inJSON(out.DType) {
 			wanted.Parameters, listed = &binaryData{true}, true

@@ -23,7 +23,7 @@ func (m *Model) generate(d *document) error {
 		}
 	}
 	request.Properties["id"] = text().about("comes back in the answer")
-	for _, out := range m.Config.Signature.Outputs {
+	for _, out := range m.Config.RequestSignature().Outputs {
 		answer.Properties[out.Name] = anyOf(element(out.DType), list(element(out.DType)))
 		answer.Required = append(answer.Required, out.Name)
 	}
@@ -70,7 +70,7 @@ func (m *Model) generateExample() (any, error) {
 	}
 	example := map[string]any{}
 	for _, t := range m.Example {
-		in := m.Config.Signature.Inputs[m.Config.Signature.Input(t.Name)]
+		in := m.Config.RequestSignature().Inputs[m.Config.RequestSignature().Input(t.Name)]
 		row := m.dims(in).row()
 		for i, n := range t.Shape[len(t.Shape)-len(row):] {
 			last := !slices.ContainsFunc(row[i+1:], func(later int64) bool { return later < 0 })
@@ -155,7 +155,7 @@ func (m *Model) named(specs []tensor.Spec, below int) *schema {
 
 // results are the outputs likewise: the only one stands for itself.
 func (m *Model) results(below int) *schema {
-	outputs := m.Config.Signature.Outputs
+	outputs := m.Config.RequestSignature().Outputs
 	s := object()
 	for _, out := range outputs {
 		one := &schema{}

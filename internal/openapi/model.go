@@ -111,7 +111,7 @@ func requestParameters() *schema {
 // inferResponse is the JSON of an answer.
 func (m *Model) inferResponse() *schema {
 	outputs := &schema{}
-	for _, out := range m.Config.Signature.Outputs {
+	for _, out := range m.Config.RequestSignature().Outputs {
 		outputs.AnyOf = append(outputs.AnyOf, m.output(out))
 	}
 	return object(append(m.names(), has("outputs", list(outputs).sized(1, int64(len(outputs.AnyOf)))))...)
