@@ -12,9 +12,11 @@ import (
 	"strings"
 	"time"
 
+	"galatea/internal/bench"
 	"galatea/internal/gauge"
 	"galatea/internal/process"
 	"galatea/internal/workload"
+	"galatea/tensor"
 )
 
 // settings are the command line's.
@@ -107,20 +109,23 @@ func compare(ctx context.Context, s settings, m workload.Model, repository strin
 		return err
 	}
 	defer func() { err = errors.Join(err, server.Stop(), server.Ended()) }()
-	byHTTP := httpCaller(m, at(0))
-	byRPC, err := rpcCaller(m, at(1))
+	byHTTP, err := bench.HTTP("http://"+at(0)+m.Path(), requests(m))
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, byRPC.close()) }()
-	defer func() { err = errors.Join(err, byHTTP.close()) }()
+	defer func() { err = errors.Join(err, byHTTP.Close()) }()
+	byRPC, err := bench.GRPC(at(1), m.Name, "", requests(m), s.callers)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, byRPC.Close()) }()
 	var http, rpc, ratios []float64
 	for round := range s.rounds + 1 {
-		h, err := rate(ctx, s, byHTTP.ask)
+		h, err := rate(ctx, s, byHTTP)
 		if err != nil {
 			return fmt.Errorf("HTTP: %w", err)
 		}
-		r, err := rate(ctx, s, byRPC.ask)
+		r, err := rate(ctx, s, byRPC)
 		if err != nil {
 			return fmt.Errorf("gRPC: %w", err)
 		}
@@ -132,4 +137,23 @@ func compare(ctx context.Context, s settings, m workload.Model, repository strin
 	fmt.Printf("%s: HTTP %.0f requests/s, gRPC %.0f, gRPC / HTTP %.3f (medians of %d rounds of %v, %d callers; rounds %.3f)\n",
 		m.Name, gauge.Median(http), gauge.Median(rpc), gauge.Median(ratios), s.rounds, s.time, s.callers, ratios)
 	return nil
+}
+
+// requests are the model's rows, one in each.
+func requests(m workload.Model) []bench.Request {
+	bodies, header := m.Bodies()
+	all := make([]bench.Request, len(bodies))
+	for i, body := range bodies {
+		all[i] = bench.Request{{Name: "x", DType: tensor.FP32, Shape: append(tensor.Shape{1}, m.Row...), Data: body[header:]}}
+	}
+	return all
+}
+
+// rate is how many requests a second are answered.
+func rate(ctx context.Context, s settings, t *bench.Target) (float64, error) {
+	r := bench.Run(ctx, t.Ask, bench.Load{Callers: s.callers, Duration: s.time})
+	if r.Failed() > 0 || ctx.Err() != nil {
+		return 0, errors.Join(fmt.Errorf("%d requests failed: %v", r.Failed(), r.Errors), ctx.Err())
+	}
+	return r.Rate(), nil
 }

@@ -89,7 +89,7 @@ var fences = []fence{
 	{"google.golang.org/protobuf/encoding/protowire", []string{"gateway/rpc", "internal/onnxfile", "internal/onnxtest"}, nil, "only .onnx files and gRPC are protobuf"},
 	{"google.golang.org/protobuf/encoding/protojson", []string{"config/pbtxt", "gateway/rpc"}, nil, "only gRPC says in protobuf what has a form in JSON"},
 
-	{"google.golang.org/grpc", []string{"gateway/rpc", "internal/bench", "internal/benchrpc"}, []string{"internal/servetest"}, "gRPC ends at its front"},
+	{"google.golang.org/grpc", []string{"gateway/rpc", "internal/bench"}, []string{"internal/servetest"}, "gRPC ends at its front"},
 	{"google.golang.org/grpc/codes", []string{"gateway/rpc", "gateway/wire"}, []string{"*"}, "the table of errors has both fronts' numbers"},
 	{"google.golang.org/protobuf/proto", []string{"gateway/rpc"}, []string{"internal/telemetry"}, "only gRPC is protobuf; a collector in a test reads what was exported"},
 	{"google.golang.org/protobuf/encoding/prototext", []string{"config/pbtxt"}, nil, "what was written for Triton is read in one place"},
@@ -108,7 +108,7 @@ var fences = []fence{
 	{"golang.org/x/tools/txtar", []string{"internal/servetest"}, []string{"*"}, "for tests"},
 
 	{"log/slog", []string{"backend/onnx", "cmd/galatea", "gateway", "gateway/rpc", "internal/app", "internal/benchpeers", "internal/benchserve", "internal/servetest", "repository", "repository/dir", "rollout", "scheduler"}, []string{"*"}, "the lower packages return errors"},
-	{"net/http", []string{"gateway", "gateway/rpc", "gateway/wire", "internal/app", "internal/bench", "internal/benchpeers", "internal/benchrpc", "internal/benchsched", "internal/benchserve", "internal/client", "internal/demorollout", "internal/http1", "internal/loadclient", "internal/process", "internal/servetest", "internal/telemetry", "internal/workload"}, []string{"*"}, "below the gateway nothing knows about HTTP"},
+	{"net/http", []string{"gateway", "gateway/rpc", "gateway/wire", "internal/app", "internal/bench", "internal/benchpeers", "internal/benchsched", "internal/benchserve", "internal/client", "internal/demorollout", "internal/http1", "internal/loadclient", "internal/process", "internal/servetest", "internal/telemetry", "internal/workload"}, []string{"*"}, "below the gateway nothing knows about HTTP"},
 	{"net/http/pprof", []string{"internal/app"}, nil, "profiles are served when they are asked for; the import has side effects"},
 	{"os/exec", []string{"internal/benchpeers", "internal/benchserve", "internal/process", "internal/servetest"}, []string{"*"}, "the server starts no programs"},
 	{"os/signal", []string{"cmd/galatea", "internal/benchpeers", "internal/benchrpc", "internal/benchsched", "internal/benchserve", "internal/demorollout"}, nil, "signals end in cmd"},
@@ -157,7 +157,6 @@ var changing = map[string]string{
 var unwatched = map[string]string{
 	"backend/backendtest":  "its goroutines end with the subtest that started them",
 	"internal/demorollout": "a program for developers, which has no tests",
-	"internal/benchrpc":    "a program for developers, which has no tests",
 	"internal/benchserve":  "a program for developers, which has no tests",
 	"internal/loadclient":  "its goroutines end with the call that started them",
 }
