@@ -5,6 +5,7 @@ set -euo pipefail
 limit=$((1 << 20))
 found=0
 while IFS= read -r file; do
+  [ -f "$file" ] || continue # removed, and not committed yet
   case "$file" in model_repo/*) continue ;; esac
   size=$(wc -c <"$file")
   if [ "$size" -gt "$limit" ]; then
