@@ -2,7 +2,6 @@ package main
 
 import (
 	"encoding/json"
-	"regexp"
 	"slices"
 	"strings"
 	"syscall"
@@ -27,13 +26,9 @@ func TestBenchMeasuresEachLevelByBothProtocols(t *testing.T) {
 	root := t.TempDir()
 	onnxtest.Version(t, root, "m", 1, onnxtest.Scale(2))
 	s := serve(t, nil, "--model-repository="+root, "--shutdown-delay=0s")
-	grpc := regexp.MustCompile(`grpc=(\S+)`).FindStringSubmatch(s.log.String())
-	if grpc == nil {
-		t.Fatalf("no address in %s", s.log)
-	}
 	for _, protocol := range []string{"http", "grpc"} {
 		for _, load := range []string{"--concurrency=1,3", "--rate=200:400:200"} {
-			out, text, code := output(t, "bench", "m", "--server=http://"+s.addr, "--grpc-server="+grpc[1], "--protocol="+protocol, load, "--rows=2", "--duration=300ms", "--warmup=50ms", "--json", "--quiet")
+			out, text, code := output(t, "bench", "m", "--server=http://"+s.addr, "--grpc-server="+s.grpc, "--protocol="+protocol, load, "--rows=2", "--duration=300ms", "--warmup=50ms", "--json", "--quiet")
 			var all []benchLevel
 			if err := json.Unmarshal([]byte(out), &all); code != 0 || err != nil || len(all) != 2 {
 				t.Fatalf("%s %s: %d, %v: %s%s", protocol, load, code, err, out, text)

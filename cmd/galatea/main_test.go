@@ -158,9 +158,9 @@ func TestInspect(t *testing.T) {
 // server is a running galatea serve.
 type server struct {
 	*exec.Cmd
-	addr string
-	log  *strings.Builder
-	read chan struct{} // closed when all of the log has been read
+	addr, grpc string           // where it listens
+	log        *strings.Builder // to be read after end
+	read       chan struct{}    // closed when all of the log has been read
 }
 
 // serve starts a server over a repository of one model and waits until it is ready.
@@ -178,33 +178,34 @@ func serve(t *testing.T, env []string, args ...string) *server {
 	if err := s.Start(); err != nil {
 		t.Fatal(err)
 	}
-	ready := make(chan string, 1)
+	ready := make(chan []string, 1)
 	go s.follow(stderr, ready)
 	select {
-	case s.addr = <-ready:
+	case addrs := <-ready:
+		if addrs == nil {
+			t.Fatalf("it ended: %s", s.log)
+		}
+		s.addr, s.grpc = addrs[1], addrs[2]
 	case <-time.After(time.Minute):
 		t.Fatal("not ready within a minute")
-	}
-	if s.addr == "" {
-		t.Fatalf("it ended: %s", s.log)
 	}
 	return s
 }
 
-var listening = regexp.MustCompile(`msg=listening http=(\S+)`)
+var listening = regexp.MustCompile(`msg=listening http=(\S+) grpc=(\S+)`)
 
-func (s *server) follow(stderr io.Reader, ready chan<- string) {
+func (s *server) follow(stderr io.Reader, ready chan<- []string) {
 	defer close(s.read)
 	defer close(ready)
-	addr := ""
+	var addrs []string
 	for lines := bufio.NewScanner(stderr); lines.Scan(); {
 		line := lines.Text()
 		s.log.WriteString(line + "\n")
 		if m := listening.FindStringSubmatch(line); m != nil {
-			addr = m[1]
+			addrs = m
 		}
 		if strings.Contains(line, "msg=ready versions=") {
-			ready <- addr
+			ready <- addrs
 		}
 	}
 }

@@ -273,12 +273,7 @@ func (a *App) Wait(ctx context.Context) error {
 	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.o.ExitTimeout)
 	defer cancel()
 	a.gateway.EndStreams()
-	if a.rpc != nil {
-		if closeErr := a.rpc.Shutdown(drain); closeErr != nil {
-			a.o.Log.Warn("gRPC calls were still running at the end of --exit-timeout-secs", slog.Any("err", closeErr))
-			a.rpc.Close()
-		}
-	}
+	calls := a.endCalls(drain) // beside the requests over HTTP: all have the same time
 	for _, s := range a.servers {
 		if closeErr := s.Shutdown(drain); closeErr != nil {
 			a.o.Log.Warn("requests were still running at the end of --exit-timeout-secs", slog.Any("err", closeErr))
@@ -286,11 +281,29 @@ func (a *App) Wait(ctx context.Context) error {
 			err = errors.Join(err, closeErr)
 		}
 	}
+	<-calls
 	a.stop()
 	a.wg.Wait()
 	err = errors.Join(err, a.over.close(), a.regions.Close())
 	a.o.Log.Info("stopped")
 	return err
+}
+
+// endCalls ends gRPC, in a goroutine of its own: calls in progress may go on until drain
+// ends. The channel is closed when all have ended.
+func (a *App) endCalls(drain context.Context) <-chan struct{} {
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		if a.rpc == nil {
+			return
+		}
+		if err := a.rpc.Shutdown(drain); err != nil {
+			a.o.Log.Warn("gRPC calls were still running at the end of --exit-timeout-secs", slog.Any("err", err))
+			a.rpc.Close()
+		}
+	}()
+	return ended
 }
 
 // serveUntil returns when the listeners are to be closed, with the failure that is why.
