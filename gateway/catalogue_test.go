@@ -3,10 +3,16 @@ package gateway_test
 import (
 	"fmt"
 	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
+	"galatea/internal/onnxtest"
 	"galatea/internal/servetest"
+	"galatea/repository"
+	"galatea/tensor"
 )
 
 // row is a row of the catalogue of errors: a request, and the exact answer. why says
@@ -24,7 +30,7 @@ type row struct {
 
 const (
 	unnamed = "[request id: <id_unknown>] "
-	note    = ". NOTE: Setting a non-zero max_batch_size in the model config requires a batch dimension to be prepended to each input shape. If you want to specify the full shape including the batch dim in your input dims config, try setting max_batch_size to zero. See the model configuration docs for more info on max_batch_size."
+	note    = servetest.ShapeNote
 	noShm   = "Client shared memory is disabled. Start the server with '--allow-client-shm=true' to enable."
 	oneOf   = "Input must set only one of the following fields: 'data', 'binary_data_size' in 'parameters', 'shared_memory_region' in 'parameters'. But "
 	parse   = "failed to parse the request JSON buffer: "
@@ -186,6 +192,28 @@ var (
 		{name: "header length that is empty", header: length(""), body: inputs(good), status: 400, text: "Unable to parse Inference-Header-Content-Length, got: "},
 		{name: "header length within the JSON", header: length("7"), body: inputs(good), status: 500, text: parse + "unexpected end of JSON: expected the rest of a string at 7"},
 	}
+
+	long     = strings.Repeat("n", 1_000_000)
+	half     = string(packed("gzip", []byte(inputs(good))))
+	bodyRows = []row{
+		{name: "a body of a byte more than the limit", body: atLimit() + " ", status: 400, text: tooLarge(maxInput + 1)},
+		{name: "a gzip bomb", header: encoded("gzip"), body: string(packed("gzip", make([]byte, 4<<20))), status: 400, text: tooLarge(maxInput + 1)},
+		{name: "a deflate bomb", header: encoded("deflate"), body: string(packed("deflate", make([]byte, 4<<20))), status: 400, text: tooLarge(maxInput + 1)},
+		{name: "gzip that is none", header: encoded("gzip"), body: inputs(good), status: 400, text: "failed to read the request body: gzip: invalid header"},
+		{name: "deflate that is none", header: encoded("deflate"), body: inputs(good), status: 400, text: "failed to read the request body: zlib: invalid header"},
+		{name: "half of a gzip body", header: encoded("gzip"), body: half[:len(half)-9], status: 400, text: "failed to read the request body: it ended too soon"},
+		{name: "more behind a deflate body", header: encoded("deflate"), body: string(packed("deflate", []byte(inputs(good)))) + strings.Repeat("x", 10_000), status: 400, text: "failed to read the request body: there is more behind the end of the compressed data"},
+		{name: "unknown encoding", header: encoded("br"), body: inputs(good), status: 501, text: "Unsupported compression type"},
+		{name: "two encodings", header: encoded("gzip, gzip"), body: inputs(good), status: 501, text: "Unsupported compression type"},
+		{name: "an input's name of a megabyte", body: inputs(`{"name":"` + long + `","shape":[1,4],"datatype":"FP32","data":[1,2,3,4]}`), status: 400, text: (unnamed + "unexpected inference input '" + long)[:4096] + "..."},
+		{name: "an output's name of a megabyte", body: inputs(good, `"outputs":[{"name":"`+long+`"}]`), status: 400, text: (unnamed + "unexpected inference output '" + long)[:4096] + "..."},
+		{name: "an id of a megabyte", body: inputs("", `"id":"`+long+`"`), status: 400, text: ("[request id: " + long)[:4096] + "..."},
+		{name: "a parameter of a megabyte", body: inputs(good, `"parameters":{"`+long+`":null}`), status: 400, text: ("parameter '" + long)[:4096] + "..."},
+		{name: "a datatype of a megabyte", body: inputs(`{"name":"x","shape":[1,4],"datatype":"` + long + `","data":[1,2,3,4]}`), status: 400, text: "invalid datatype for input x"},
+		{name: "a shape of many dimensions", body: inputs(x("[1"+strings.Repeat(",1", 400_000)+"]", "FP32", "[1]")), status: 400, text: (unnamed + "unexpected shape for input 'x' for model 'scale'. Expected [-1,4], got [1" + strings.Repeat(",1", 4096))[:4096] + "..."},
+		{name: "a shape that asks for the memory of the world", body: inputs(x("[1000000,1000000000]", "FP32", "[1,2]")), status: 500, text: "Failed to parse 'data' field: shape does not match true shape"},
+		{name: "more data than the shape has", body: inputs(x("[1,4]", "FP32", "["+strings.Repeat("1,", 500_000)+"1]")), status: 500, text: "Unable to parse 'data': Shape does not match true shape of 'data' field"},
+	}
 )
 
 func length(text string) map[string]string {
@@ -215,13 +243,78 @@ func names(n int) string {
 
 const deadlineText = "deadline exceeded: the answer would come too late, or did: allow the request more time, or the model more instances"
 
+// group is rows of one subject, and the heading that they have on the page of errors.
+type group struct {
+	heading string
+	rows    []row
+}
+
+// groups are asked in their order, of a server of each kind.
+var (
+	plainGroups = []group{
+		{"Which model", whichRows},
+		{"The JSON of a request", jsonRows},
+		{"Parameters and outputs", parameterRows},
+		{"What the model takes", modelRows},
+		{"Binary data", binaryRows},
+		{"Bodies", bodyRows},
+	}
+	extensionGroups = []group{
+		{"Raw requests", rawRows},
+		{"Classification", classRows},
+		{"Shared memory", sharedRows},
+		{"Generate", generateRows},
+		{"Trace and log settings", settingRows},
+		{"The repository", repositoryRows},
+	}
+)
+
 func TestEveryErrorOfTheCatalogue(t *testing.T) {
 	s := start(t, servetest.Options{}, putModels(t))
-	for _, group := range [][]row{whichRows, jsonRows, parameterRows, modelRows, binaryRows} {
-		for _, r := range group {
-			t.Run(strings.ReplaceAll(r.name, "/", " "), func(t *testing.T) { r.check(t, s) })
-		}
+	for _, g := range plainGroups {
+		g.check(t, s)
 	}
+}
+
+func TestEveryErrorOfTheExtensions(t *testing.T) {
+	s := start(t, servetest.Options{ClientSharedMemory: true, Control: repository.ModeExplicit, LoadModels: []string{"*"}}, func(root string) {
+		putModels(t)(root)
+		onnxtest.Version(t, root, "open", 1, onnxtest.Identity(tensor.FP32, tensor.Shape{tensor.Dynamic, tensor.Dynamic, tensor.Dynamic}))
+	})
+	key := sharedObject(t, 32)
+	if reply := s.Post(region+"r/register", `{"key":"`+key+`","byte_size":32}`); reply.Status != http.StatusOK {
+		t.Fatal(reply)
+	}
+	for _, g := range extensionGroups {
+		g.rows = slices.Clone(g.rows)
+		for i, r := range g.rows {
+			g.rows[i].body, g.rows[i].text = strings.ReplaceAll(r.body, sharedKey, key), strings.ReplaceAll(r.text, sharedKey, key)
+		}
+		g.check(t, s)
+	}
+}
+
+func (g group) check(t *testing.T, s *servetest.Server) {
+	for _, r := range g.rows {
+		t.Run(strings.ReplaceAll(r.name, "/", " "), func(t *testing.T) { r.check(t, s) })
+	}
+}
+
+// sharedObject makes a shared memory object of so many bytes, and returns its key.
+func sharedObject(t *testing.T, size int64) string {
+	t.Helper()
+	f, err := os.CreateTemp("/dev/shm", "galatea-test-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.Remove(f.Name()) })
+	if err := f.Truncate(size); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return "/" + filepath.Base(f.Name())
 }
 
 // check sends a row's request, compares the answer, and makes sure that the server

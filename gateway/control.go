@@ -147,6 +147,20 @@ func controlError(err error) error {
 	case wrong.Field == "":
 		return wire.Unreadable("failed to parse the request JSON buffer: expected an object, got %s", wrong.Value)
 	default:
-		return wrongType(wrong.Field[strings.LastIndexByte(wrong.Field, '.')+1:], "object")
+		return wrongType(wrong.Field[strings.LastIndexByte(wrong.Field, '.')+1:], kindOf(wrong.Type.String()))
+	}
+}
+
+// kindOf is what Triton calls the JSON value that a Go type needs.
+func kindOf(goType string) string {
+	switch goType {
+	case "string":
+		return "string"
+	case "bool":
+		return "boolean"
+	case "uint64":
+		return "unsigned-integer"
+	default:
+		return "object"
 	}
 }

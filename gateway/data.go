@@ -4,6 +4,7 @@ import (
 	"errors"
 
 	"galatea/gateway/wire"
+	"galatea/infer"
 	"galatea/internal/jsontensor"
 	"galatea/tensor"
 )
@@ -90,7 +91,7 @@ func (x *exchange) shared(i int) error {
 	}
 	t := &x.inputs[i]
 	if want, err := t.Shape.Bytes(t.DType); err == nil && t.DType != tensor.Bytes && uint64(want) != p.Size {
-		return wire.Invalid("input byte size mismatch for input '%s' for model '%s'. Expected %d, got %d", t.Name, x.model, want, p.Size)
+		return infer.Invalidf("input byte size mismatch for input '%s' for model '%s'. Expected %d, got %d", t.Name, x.model, want, p.Size)
 	}
 	if err := service.Regions().Check(p); err != nil { // before memory is taken
 		return err

@@ -2,6 +2,7 @@ package infer
 
 import (
 	"context"
+	"fmt"
 	"math"
 	"strconv"
 
@@ -36,6 +37,11 @@ func Classes(batching bool, labels map[string][]string) Middleware {
 // maxClassified is the most elements of an output whose classes are given; Triton's limit.
 const maxClassified = 1_000_000
 
+// unclassified says why an output has no classes.
+func unclassified(format string, args ...any) error {
+	return &InvalidError{Text: fmt.Sprintf(format, args...), Plain: true}
+}
+
 // classify returns the k largest elements of each row of t, as BYTES elements of the form
 // VALUE:INDEX or VALUE:INDEX:LABEL, the largest first and the first among equals first. The
 // shape is [k], led by the number of rows where the model batches; k is cut to what a row
@@ -43,12 +49,12 @@ const maxClassified = 1_000_000
 func classify(t tensor.Tensor, k uint64, batching bool, labels []string) (tensor.Tensor, error) {
 	switch t.DType {
 	case tensor.Bool, tensor.Bytes, tensor.FP16, tensor.BF16, tensor.Invalid:
-		return t, Invalidf("class result not available for output due to unsupported type '%v'", t.DType)
+		return t, unclassified("class result not available for output due to unsupported type '%v'", t.DType)
 	default:
 	}
 	n, err := t.Shape.Elements()
 	if err != nil || n > maxClassified {
-		return t, Invalidf("class result not available for output '%s': its %d elements exceed the maximum of %d", t.Name, n, maxClassified)
+		return t, unclassified("class result not available for output '%s': its %d elements exceed the maximum of %d", t.Name, n, maxClassified)
 	}
 	rows, shape := int64(1), tensor.Shape{}
 	if batching && len(t.Shape) > 0 {

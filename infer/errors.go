@@ -48,7 +48,12 @@ func Sentinels() []error {
 }
 
 // InvalidError is a request's own fault; Text is meant for the caller.
-type InvalidError struct{ Text string }
+type InvalidError struct {
+	Text string
+	// Plain says that the text stands without the request's id before it, as it does in
+	// Triton where an answer cannot be given as it was asked for.
+	Plain bool
+}
 
 // Error returns the text for the caller.
 func (e *InvalidError) Error() string { return e.Text }

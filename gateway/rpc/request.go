@@ -159,7 +159,7 @@ func (c *call) shared(t *tensor.Tensor, p wire.Part, size int64) error {
 		return err
 	}
 	if t.DType != tensor.Bytes && uint64(size) != p.Size {
-		return wire.Invalid("input byte size mismatch for input '%s' for model '%s'. Expected %d, got %d", t.Name, c.req.Model.Name, size, p.Size)
+		return infer.Invalidf("input byte size mismatch for input '%s' for model '%s'. Expected %d, got %d", t.Name, c.req.Model.Name, size, p.Size)
 	}
 	data, err := c.take(int(p.Size))
 	if err != nil {

@@ -47,7 +47,7 @@ func start(t *testing.T, o servetest.Options) (*servetest.Server, tritonpb.GRPCI
 	t.Helper()
 	root := t.TempDir()
 	dynamic := tensor.Shape{tensor.Dynamic, tensor.Dynamic}
-	for name, model := range map[string][]byte{"scale": onnxtest.Scale(2), "addsub": onnxtest.AddSub(tensor.Int32), "broken": []byte("no model")} {
+	for name, model := range map[string][]byte{"scale": onnxtest.Scale(2), "addsub": onnxtest.AddSub(tensor.Int32), "broken": []byte("no model"), "lookup": onnxtest.Lookup(10, 20, 30)} {
 		onnxtest.Version(t, root, name, 1, model)
 	}
 	for name, d := range dtypes() {
@@ -176,7 +176,7 @@ func TestEveryTypeTravelsRawAndTyped(t *testing.T) {
 			t.Errorf("%v raw: %v, %v", d, resp, err)
 		}
 		r.RawInputContents = nil
-		in.Contents = contents(d)
+		in.Contents = sixOf(d)
 		resp, err = client.ModelInfer(t.Context(), r)
 		if d == tensor.FP16 || d == tensor.BF16 {
 			fails(t, name, err, codes.InvalidArgument, fmt.Sprintf("explicit tensor data is not supported for input tensor 'x' for model '%s' of type '%v': send it in raw_input_contents", name, d))
@@ -188,8 +188,8 @@ func TestEveryTypeTravelsRawAndTyped(t *testing.T) {
 	}
 }
 
-// contents is the six elements of TestEveryTypeTravelsRawAndTyped.
-func contents(d tensor.DType) *tritonpb.InferTensorContents {
+// sixOf is the six elements of TestEveryTypeTravelsRawAndTyped.
+func sixOf(d tensor.DType) *tritonpb.InferTensorContents {
 	c := &tritonpb.InferTensorContents{}
 	for i := range 6 {
 		n := i % 2

@@ -20,7 +20,6 @@ import (
 	"galatea/internal/process"
 	"galatea/internal/servetest"
 	"galatea/internal/tritonpb"
-	"galatea/repository"
 )
 
 func TestAModelIsDescribed(t *testing.T) {
@@ -57,74 +56,6 @@ func TestAModelIsDescribed(t *testing.T) {
 	if err != nil || len(index.Models) < 10 || index.Models[0].State != "READY" {
 		t.Errorf("%v, %v", index, err)
 	}
-}
-
-func TestErrorsHaveTritonsCodesAndWords(t *testing.T) {
-	_, client := start(t, servetest.Options{Control: repository.ModePoll})
-	ctx := t.Context()
-	infer := func(change func(r *tritonpb.ModelInferRequest)) error {
-		r := ask("scale", "me", 1, 2, 3, 4)
-		change(r)
-		_, err := client.ModelInfer(ctx, r)
-		return err
-	}
-	text := func(s string) *tritonpb.InferParameter {
-		return &tritonpb.InferParameter{ParameterChoice: &tritonpb.InferParameter_StringParam{StringParam: s}}
-	}
-	number := func(n int64) *tritonpb.InferParameter {
-		return &tritonpb.InferParameter{ParameterChoice: &tritonpb.InferParameter_Int64Param{Int64Param: n}}
-	}
-	type request = tritonpb.ModelInferRequest
-	type parameters = map[string]*tritonpb.InferParameter
-	for _, tt := range []struct {
-		name   string
-		change func(r *request)
-		code   codes.Code
-		text   string
-	}{
-		{"unknown model", func(r *request) { r.ModelName = "nobody" }, codes.NotFound, "Request for unknown model: 'nobody' is not found"},
-		{"unknown version", func(r *request) { r.ModelVersion = "9" }, codes.NotFound, "Request for unknown model: 'scale' version 9 is not found"},
-		{"no version", func(r *request) { r.ModelVersion = "x" }, codes.InvalidArgument, "failed to get model version from specified version string 'x' (details: stol), version should be an integral value > 0"},
-		{"none ready", func(r *request) { r.ModelName = "broken" }, codes.NotFound, "Request for unknown model: 'broken' has no available versions"},
-		{"datatype", func(r *request) { r.Inputs[0].Datatype = "FP99" }, codes.InvalidArgument, "invalid datatype for input x"},
-		{"negative dimension", func(r *request) { r.Inputs[0].Shape[0] = -1 }, codes.InvalidArgument, "invalid shape for input 'x': shape [-1,4] contains one or more invalid dimensions"},
-		{"huge shape", func(r *request) { r.Inputs[0].Shape = []int64{1 << 62, 1 << 62} }, codes.InvalidArgument, "invalid shape for input 'x': shape [4611686018427387904,4611686018427387904] causes total element count to exceed maximum size of 9223372036854775807"},
-		{"too few bytes", func(r *request) { r.RawInputContents[0] = r.RawInputContents[0][:12] }, codes.InvalidArgument, "[request id: me] input byte size mismatch for input 'x' for model 'scale'. Expected 16, got 12"},
-		{"no data", func(r *request) { r.RawInputContents = nil }, codes.InvalidArgument, "unable to find data for input tensor 'x' for model 'scale' in request."},
-		{"too little data", func(r *request) { r.Inputs = append(r.Inputs, r.Inputs[0]) }, codes.InvalidArgument, "unable to find data for input tensor 'x' for model 'scale' in request."},
-		{"both kinds of data", func(r *request) { r.Inputs[0].Contents = &tritonpb.InferTensorContents{} }, codes.InvalidArgument, "contents field must not be specified when using raw_input_contents for 'x' for model 'scale'"},
-		{"another kind of contents", func(r *request) {
-			r.RawInputContents, r.Inputs[0].Contents = nil, &tritonpb.InferTensorContents{IntContents: []int32{1}}
-		}, codes.InvalidArgument, "unexpected explicit tensor data for input tensor 'x' for model 'scale' of type 'INT32', expected datatype 'FP32'"},
-		{"an integer out of range", func(r *request) {
-			r.RawInputContents, r.Inputs[0].Contents, r.Inputs[0].Datatype = nil, &tritonpb.InferTensorContents{IntContents: []int32{128}}, "INT8"
-		}, codes.InvalidArgument, "input tensor 'x' has an element of 128, which is out of range for datatype 'INT8'"},
-		{"unknown output", func(r *request) {
-			r.Outputs = []*tritonpb.ModelInferRequest_InferRequestedOutputTensor{{Name: "z"}}
-		}, codes.InvalidArgument, "[request id: me] unexpected inference output 'z' for model 'scale'"},
-		{"an output twice", func(r *request) {
-			r.Outputs = []*tritonpb.ModelInferRequest_InferRequestedOutputTensor{{Name: "y"}, {Name: "y"}}
-		}, codes.InvalidArgument, "output 'y' already exists in request"},
-		{"a priority that is a text", func(r *request) { r.Parameters = parameters{"priority": text("x")} }, codes.InvalidArgument, "invalid value type for 'priority' parameter, expected int64_param or uint64_param."},
-		{"a negative timeout", func(r *request) { r.Parameters = parameters{"timeout": number(-1)} }, codes.InvalidArgument, "parameter 'timeout' is out of range: expected 0 or more, got: -1"},
-		{"a sequence's start that is a number", func(r *request) { r.Parameters = parameters{"sequence_start": number(1)} }, codes.InvalidArgument, "invalid value type for 'sequence_start' parameter, expected bool_param."},
-		{"a reserved parameter", func(r *request) { r.Parameters = parameters{"triton_x": number(1)} }, codes.InvalidArgument, "parameter keys starting with 'triton_' are reserved for Triton usage and should not be specified."},
-		{"shared memory that is not allowed", func(r *request) {
-			r.Inputs[0].Parameters = parameters{"shared_memory_region": text("r"), "shared_memory_byte_size": number(16)}
-		}, codes.Unimplemented, "Client shared memory is disabled. Start the server with '--allow-client-shm=true' to enable."},
-	} {
-		fails(t, tt.name, infer(tt.change), tt.code, tt.text)
-	}
-	_, err := client.RepositoryModelLoad(ctx, &tritonpb.RepositoryModelLoadRequest{ModelName: "scale"})
-	fails(t, "a load in this mode", err, codes.Unavailable, "explicit model load / unload is not allowed if polling is enabled")
-	_, err = client.RepositoryModelLoad(ctx, &tritonpb.RepositoryModelLoadRequest{ModelName: "scale", RepositoryName: "r"})
-	fails(t, "of one repository", err, codes.Unimplemented, "'repository_name' specification is not supported")
-	_, err = client.RepositoryModelLoad(ctx, &tritonpb.RepositoryModelLoadRequest{ModelName: "scale", Parameters: map[string]*tritonpb.ModelRepositoryParameter{"k": {}}})
-	fails(t, "an unknown parameter", err, codes.InvalidArgument, "unrecognized load parameter 'k'.")
-	_, err = client.RepositoryModelLoad(ctx, &tritonpb.RepositoryModelLoadRequest{ModelName: "scale", Parameters: map[string]*tritonpb.ModelRepositoryParameter{"config": {}}})
-	fails(t, "a config that is none", err, codes.InvalidArgument, "invalid value type for load parameter 'config', expected string_param.")
-	_, err = client.ModelStatistics(ctx, &tritonpb.ModelStatisticsRequest{Name: "nobody"})
-	fails(t, "statistics", err, codes.InvalidArgument, "requested model 'nobody' is not available")
 }
 
 func TestTensorsTravelInSharedMemory(t *testing.T) {

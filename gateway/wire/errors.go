@@ -162,6 +162,9 @@ func textOf(err error, ref infer.Ref, id string) string {
 	case errors.Is(err, infer.ErrNotReady):
 		return fmt.Sprintf("Request for unknown model: '%s' version %d is not at ready state", ref.Name, ref.Version)
 	}
+	if invalid, is := errors.AsType[*infer.InvalidError](err); is && invalid.Plain {
+		return invalid.Text
+	}
 	if id == "" {
 		id = "<id_unknown>"
 	}

@@ -339,19 +339,31 @@ func TestTheCompatibilityPageNamesTestsThatAreThere(t *testing.T) {
 			for _, m := range regexp.MustCompile(`(?m)^class (\w+)`).FindAllStringSubmatch(f.text, -1) {
 				tests[strings.TrimSuffix(path.Base(f.path), ".py")+"."+m[1]] = true
 			}
-		case strings.HasSuffix(f.path, ".txtar"):
+		case strings.HasSuffix(f.path, ".txtar"), strings.HasPrefix(f.path, "scripts/e2e/check_"):
 			tests[path.Base(f.path)] = true
 		}
 	}
-	named := regexp.MustCompile("`(Test\\w+|test_\\w+\\.\\w+|\\w+\\.txtar)`")
+	named := regexp.MustCompile("`(Test\\w+|test_\\w+\\.\\w+|\\w+\\.txtar|check_\\w+\\.sh)`")
 	found := 0
 	for _, m := range named.FindAllStringSubmatch(page, -1) {
 		if found++; !tests[m[1]] && m[1] != "TestX" && m[1] != "x.txtar" {
 			t.Errorf("docs/compatibility.md: names %s, which is no test", m[1])
 		}
 	}
-	if found < 40 {
+	if found < 100 {
 		t.Errorf("docs/compatibility.md: names only %d tests", found)
+	}
+	shown := false // the rows of this table are to be shown by tests
+	for line := range strings.Lines(page) {
+		row := strings.TrimSpace(line)
+		switch {
+		case !strings.HasPrefix(row, "|"):
+			shown = false
+		case strings.HasSuffix(row, "| shown by |"):
+			shown = true
+		case shown && !strings.HasPrefix(row, "|---") && !named.MatchString(row):
+			t.Errorf("docs/compatibility.md: no test shows %s", row)
+		}
 	}
 	for _, m := range regexp.MustCompile(`(?m)^  rpc (\w+)\(`).FindAllStringSubmatch(all.text("internal/tritonpb/inference.proto"), -1) {
 		if !strings.Contains(page, "`"+m[1]+"`") {
