@@ -61,6 +61,7 @@ var support = map[string]int{
 	"internal/benchrpc":    9,
 	"internal/benchserve":  9,
 	"internal/demorollout": 3,
+	"internal/e2ego":       2,
 	"internal/e2erepo":     3,
 }
 
@@ -89,8 +90,8 @@ var fences = []fence{
 	{"google.golang.org/protobuf/encoding/protowire", []string{"gateway/rpc", "internal/onnxfile", "internal/onnxtest"}, nil, "only .onnx files and gRPC are protobuf"},
 	{"google.golang.org/protobuf/encoding/protojson", []string{"config/pbtxt", "gateway/rpc"}, nil, "only gRPC says in protobuf what has a form in JSON"},
 
-	{"google.golang.org/grpc", []string{"gateway/rpc", "internal/bench"}, []string{"internal/servetest"}, "gRPC ends at its front"},
-	{"google.golang.org/grpc/codes", []string{"gateway/rpc", "gateway/wire"}, []string{"*"}, "the table of errors has both fronts' numbers"},
+	{"google.golang.org/grpc", []string{"gateway/rpc", "internal/bench", "internal/e2ego"}, []string{"internal/servetest"}, "gRPC ends at its front"},
+	{"google.golang.org/grpc/codes", []string{"gateway/rpc", "gateway/wire", "internal/e2ego"}, []string{"*"}, "the table of errors has both fronts' numbers"},
 	{"google.golang.org/protobuf/proto", []string{"gateway/rpc"}, []string{"internal/telemetry"}, "only gRPC is protobuf; a collector in a test reads what was exported"},
 	{"google.golang.org/protobuf/encoding/prototext", []string{"config/pbtxt"}, nil, "what was written for Triton is read in one place"},
 	{"google.golang.org/protobuf/reflect", []string{"config/pbtxt"}, nil, "what becomes of a field is looked up by its name"},
