@@ -58,6 +58,12 @@ func (m *machine) Infer(ctx context.Context, req *infer.Request) (*infer.Respons
 
 // batch runs what waits, if the caller's own request is still among it.
 func (m *machine) batch(own chan struct{}) {
+	time.Sleep(1) // until all who ask at this moment wait
+	select {
+	case <-own: // it was in a batch before
+		return
+	default:
+	}
 	m.mu.Lock()
 	n := min(len(m.waits), max(1, m.at.Batch))
 	batch := m.waits[:n]
@@ -66,7 +72,7 @@ func (m *machine) batch(own chan struct{}) {
 	if n == 0 {
 		return
 	}
-	time.Sleep(m.run)
+	time.Sleep(m.run - 1)
 	for _, done := range batch {
 		close(done)
 	}
