@@ -43,7 +43,7 @@ func measureAuto(ctx context.Context, s settings, root string) (printer, error) 
 		name        string
 		connections int
 		aim         time.Duration
-	}{{"small", 64, 20 * time.Millisecond}, {"mlp", 128, 50 * time.Millisecond}, {"cnn", 32, 200 * time.Millisecond}} {
+	}{{"small", 64, 20 * time.Millisecond}, {"mlp", 128, 50 * time.Millisecond}, {"cnn32", 32, 100 * time.Millisecond}, {"cnn", 32, 200 * time.Millisecond}} {
 		m, err := workload.Named(c.name)
 		if err != nil {
 			return nil, err

@@ -32,10 +32,12 @@ func Named(name string) (Model, error) {
 		return Model{name, "784-1024-1024-10, a row is cheaper in a batch", tensor.Shape{784}, 10, onnxtest.MLP}, nil
 	case "cnn":
 		return Model{name, "five 3x3 convolutions on 3x64x64, bound by its arithmetic", tensor.Shape{3, 64, 64}, 10, onnxtest.CNN}, nil
+	case "cnn32":
+		return Model{name, "the same on 3x32x32", tensor.Shape{3, 32, 32}, 10, onnxtest.CNN32}, nil
 	case "small":
 		return Model{name, "64-10, costs next to nothing", tensor.Shape{64}, 10, onnxtest.Small}, nil
 	default:
-		return Model{}, fmt.Errorf("no model %q: expected mlp, cnn or small", name)
+		return Model{}, fmt.Errorf("no model %q: expected mlp, cnn, cnn32 or small", name)
 	}
 }
 
