@@ -109,13 +109,17 @@ func (s *Server) Serve(l net.Listener) error {
 	return err
 }
 
-// ServeHTTP answers a call that came to an HTTP server, by HTTP/2.
+// ServeHTTP answers a call that came to an HTTP server, by HTTP/2. That server must have
+// shut down before Shutdown is called, which would cut such calls off.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.grpc.ServeHTTP(w, r) }
+
+// EndStreams ends streams between two inferences.
+func (s *Server) EndStreams() { s.stop.Do(func() { close(s.stopping) }) }
 
 // Shutdown stops listening, ends streams between two inferences, and waits for the calls in
 // progress, until ctx ends: then it returns its error, and Close must be called.
 func (s *Server) Shutdown(ctx context.Context) error {
-	s.stop.Do(func() { close(s.stopping) })
+	s.EndStreams()
 	done := make(chan struct{})
 	go func() {
 		defer close(done)

@@ -13,6 +13,7 @@ import (
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
+	"galatea/internal/process"
 	"galatea/internal/servetest"
 	"galatea/internal/tritonpb"
 )
@@ -129,20 +130,28 @@ func TestAClientThatLeavesItsStreamFreesItsRequests(t *testing.T) {
 }
 
 func TestAStreamEndsWithTheServer(t *testing.T) {
-	s, client := start(t, servetest.Options{})
-	one := open(t.Context(), t, client)
-	send(t, one, ask("scale", "a", 1, 2, 3, 4), ask("slow", "b", 1, 2, 3, 4))
-	receive(t, one)
-	stopped := make(chan struct{})
-	go func() { defer close(stopped); s.Stop() }()
-	if m := receive(t, one); m.InferResponse.GetId() != "b" {
-		t.Errorf("a request in progress got %v", m)
+	ports, err := process.FreePorts(t.Context(), 1)
+	if err != nil {
+		t.Fatal(err)
 	}
-	_, err := one.Recv()
-	fails(t, "then", err, codes.Unavailable, "GRPC server is shutting down and has stopped accepting new requests.")
-	select {
-	case <-stopped:
-	case <-time.After(10 * time.Second):
-		t.Error("the server does not end")
+	for name, o := range map[string]servetest.Options{"a port of its own": {}, "one port with HTTP": {HTTPPort: ports[0], GRPCPort: ports[0]}} {
+		t.Run(name, func(t *testing.T) {
+			s, client := start(t, o)
+			one := open(t.Context(), t, client)
+			send(t, one, ask("scale", "a", 1, 2, 3, 4), ask("slow", "b", 1, 2, 3, 4))
+			receive(t, one)
+			stopped := make(chan struct{})
+			go func() { defer close(stopped); s.Stop() }()
+			if m := receive(t, one); m.InferResponse.GetId() != "b" {
+				t.Errorf("a request in progress got %v", m)
+			}
+			_, err := one.Recv()
+			fails(t, "then", err, codes.Unavailable, "GRPC server is shutting down and has stopped accepting new requests.")
+			select {
+			case <-stopped:
+			case <-time.After(10 * time.Second):
+				t.Error("the server does not end")
+			}
+		})
 	}
 }

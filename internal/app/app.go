@@ -273,7 +273,8 @@ func (a *App) Wait(ctx context.Context) error {
 	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.o.ExitTimeout)
 	defer cancel()
 	a.gateway.EndStreams()
-	calls := a.endCalls(drain) // beside the requests over HTTP: all have the same time
+	answered := make(chan struct{})
+	calls := a.endCalls(drain, answered) // beside the requests over HTTP: all have the same time
 	for _, s := range a.servers {
 		if closeErr := s.Shutdown(drain); closeErr != nil {
 			a.o.Log.Warn("requests were still running at the end of --exit-timeout-secs", slog.Any("err", closeErr))
@@ -281,6 +282,7 @@ func (a *App) Wait(ctx context.Context) error {
 			err = errors.Join(err, closeErr)
 		}
 	}
+	close(answered)
 	<-calls
 	a.stop()
 	a.wg.Wait()
@@ -290,13 +292,18 @@ func (a *App) Wait(ctx context.Context) error {
 }
 
 // endCalls ends gRPC, in a goroutine of its own: calls in progress may go on until drain
-// ends. The channel is closed when all have ended.
-func (a *App) endCalls(drain context.Context) <-chan struct{} {
+// ends. On one port with HTTP they are among its requests, which answered says have ended.
+// The channel is closed when all calls have ended.
+func (a *App) endCalls(drain context.Context, answered <-chan struct{}) <-chan struct{} {
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
 		if a.rpc == nil {
 			return
+		}
+		a.rpc.EndStreams()
+		if a.o.onePort() {
+			<-answered
 		}
 		if err := a.rpc.Shutdown(drain); err != nil {
 			a.o.Log.Warn("gRPC calls were still running at the end of --exit-timeout-secs", slog.Any("err", err))
