@@ -86,8 +86,22 @@ type Input struct {
 	// The shape that the ONNX file has, where it is another than dims: those are then what requests have. Both have as many elements, and as many dynamic dimensions.
 	Reshape *Reshape `yaml:"reshape"`
 
+	// How an image lies in it, which clients that make images read in the model's configuration. The server itself does not use it.
+	Format Format `yaml:"format" default:"FORMAT_NONE"`
+
 	// Whether a request may leave the input out. Only an input for which the ONNX file holds a value can be optional; such a one is, unless this is false.
 	Optional *bool `yaml:"optional"`
+}
+
+// formats returns the formats that the file names, by input.
+func (m *Model) formats() map[string]Format {
+	all := map[string]Format{}
+	for _, in := range m.Input {
+		if in.Format != "" {
+			all[in.Name] = in.Format
+		}
+	}
+	return all
 }
 
 // Reshape is the shape that the model itself has.

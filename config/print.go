@@ -46,8 +46,9 @@ func (r *Resolved) printedDims(s tensor.Spec, list []declared) []int64 {
 
 func (r *Resolved) printedInputs(list []declared) []Input {
 	var all []Input
+	formats := r.file().formats()
 	for _, s := range r.Signature.Inputs {
-		in := Input{Name: s.Name, DataType: s.DType, Dims: r.printedDims(s, list)}
+		in := Input{Name: s.Name, DataType: s.DType, Dims: r.printedDims(s, list), Format: formats[s.Name]}
 		if i := slices.IndexFunc(list, func(d declared) bool { return d.name == s.Name }); i >= 0 {
 			in.Optional, in.Reshape = list[i].optional, list[i].reshape
 		}

@@ -2,6 +2,7 @@ package config
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"strconv"
 	"time"
@@ -39,7 +40,7 @@ type (
 	tritonInput struct {
 		Name             string       `json:"name"`
 		DataType         string       `json:"data_type"`
-		Format           string       `json:"format"`
+		Format           Format       `json:"format"`
 		Dims             []int64      `json:"dims"`
 		Reshape          *tritonShape `json:"reshape,omitempty"`
 		IsShapeTensor    bool         `json:"is_shape_tensor"`
@@ -150,10 +151,11 @@ func (r *Resolved) triton() tritonModel {
 		Parameters:       map[string]any{},
 		ModelWarmup:      []any{},
 	}
+	formats := r.file().formats()
 	for _, s := range r.Signature.Inputs {
 		dims, reshape := r.tritonDims("input", s)
 		t.Input = append(t.Input, tritonInput{
-			Name: s.Name, DataType: s.DType.ConfigName(), Format: "FORMAT_NONE", Dims: dims, Reshape: reshape, Optional: s.Optional,
+			Name: s.Name, DataType: s.DType.ConfigName(), Format: cmp.Or(formats[s.Name], FormatNone), Dims: dims, Reshape: reshape, Optional: s.Optional,
 		})
 	}
 	labels := r.file().LabelFiles()

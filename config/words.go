@@ -6,6 +6,9 @@ type Platform string
 // Backend is the runtime of a model.
 type Backend string
 
+// Format says how an image lies in an input, for clients that make images.
+type Format string
+
 // Kind is the hardware that instances run on.
 type Kind string
 
@@ -28,6 +31,10 @@ type GraphLevel int
 const (
 	PlatformONNX Platform = "onnxruntime_onnx"
 	BackendONNX  Backend  = "onnxruntime"
+
+	FormatNone Format = "FORMAT_NONE"
+	FormatNHWC Format = "FORMAT_NHWC"
+	FormatNCHW Format = "FORMAT_NCHW"
 
 	KindAuto Kind = "KIND_AUTO"
 	KindGPU  Kind = "KIND_GPU"
@@ -61,6 +68,11 @@ func (Backend) choices() []string { return []string{string(BackendONNX)} }
 func (Backend) tritonChoices() []string {
 	return []string{"tensorrt", "tensorflow", "pytorch", "python", "openvino", "dali", "fil", "vllm", "tensorrtllm", "identity"}
 }
+
+func (Format) choices() []string {
+	return []string{string(FormatNone), string(FormatNHWC), string(FormatNCHW)}
+}
+func (Format) tritonChoices() []string { return nil }
 
 func (Kind) choices() []string       { return []string{string(KindAuto), string(KindGPU), string(KindCPU)} }
 func (Kind) tritonChoices() []string { return []string{"KIND_MODEL"} }
@@ -96,7 +108,7 @@ func (Model) tritonKeys() []string {
 }
 
 func (Input) tritonKeys() []string {
-	return []string{"allow_ragged_batch", "format", "is_non_linear_format_io", "is_shape_tensor"}
+	return []string{"allow_ragged_batch", "is_non_linear_format_io", "is_shape_tensor"}
 }
 
 func (Output) tritonKeys() []string {

@@ -38,7 +38,7 @@ var fates = []row{
 	{"input.data_type", honoured, ""},
 	{"input.dims", honoured, ""},
 	{"input.optional", honoured, ""},
-	{"input.format", ignored, "the model gets its elements as they come, whatever they show"},
+	{"input.format", honoured, ""},
 	{"input.reshape", honoured, ""},
 	{"input.is_shape_tensor", refused, "ONNX models have no shape tensors: expected it left out"},
 	{"input.is_non_linear_format_io", refused, "ONNX models have linear tensors only: expected it left out"},

@@ -41,6 +41,9 @@ func (w *walker) model(c *tritonpb.ModelConfig) config.Model {
 	for i, in := range c.GetInput() {
 		one := config.Input{Name: in.GetName(), DataType: w.dtype(in.GetDataType(), "input", i)}
 		one.Dims, one.Reshape = w.dims(in, "input", i)
+		if in.GetFormat() != tritonpb.ModelInput_FORMAT_NONE {
+			one.Format = config.Format(in.GetFormat().String())
+		}
 		if in.GetOptional() {
 			one.Optional = new(true)
 		}
