@@ -51,12 +51,15 @@ func (c *benchCmd) Validate() error {
 // levels is a list of numbers of load.
 type levels []int
 
-// mostLevels is how many there may be.
-const mostLevels = 100
+// How many there may be, and the largest of them, which is more than one machine makes.
+const (
+	mostLevels = 100
+	mostLoad   = 100_000
+)
 
 // UnmarshalText reads A,B,... or FROM:TO[:STEP].
 func (l *levels) UnmarshalText(text []byte) error {
-	bad := fmt.Errorf("%q: expected numbers from 1 up, separated by commas, or FROM:TO[:STEP], at most %d of them", text, mostLevels)
+	bad := fmt.Errorf("%q: expected numbers from 1 to %d, separated by commas, or FROM:TO[:STEP], at most %d of them", text, mostLoad, mostLevels)
 	var all levels
 	parts := strings.Split(string(text), ":")
 	numbers := strings.Split(string(text), ",")
@@ -66,7 +69,7 @@ func (l *levels) UnmarshalText(text []byte) error {
 	var read []int
 	for _, part := range numbers {
 		n, err := strconv.Atoi(strings.TrimSpace(part))
-		if err != nil || n < 1 {
+		if err != nil || n < 1 || n > mostLoad {
 			return bad
 		}
 		read = append(read, n)

@@ -46,7 +46,8 @@ func TestBenchMeasuresEachLevelByBothProtocols(t *testing.T) {
 		{"bench m --input [1,2,3,4] --concurrency=1 --duration=100ms --warmup=0s", 0, `^ +1 \|#+\| [0-9]+/s, p99`},
 		{"bench m --rows=100000", 1, `^galatea: --rows=100000: the model takes at most 64 in a request$`},
 		{"bench nobody", 1, `^galatea: Request for unknown model: 'nobody' is not found$`},
-		{"bench m --concurrency=0", 2, `expected numbers from 1 up`},
+		{"bench m --concurrency=0", 2, `expected numbers from 1 to 100000`},
+		{"bench m --concurrency=999999999", 2, `expected numbers from 1 to 100000`},
 		{"bench m --duration=0s", 2, `expected --duration`},
 	} {
 		c.try(t, s)
