@@ -91,6 +91,7 @@ func TestMistakesAreOneLine(t *testing.T) {
 		{"an unknown flag", []string{"serve", "--model-repo=x"}, 2, "did you mean \"--model-repository\""},
 		{"no repository", []string{"serve"}, 2, "--model-repository"},
 		{"a mode that there is not", []string{"serve", "--model-repository=.", "--model-control-mode=push"}, 2, "explicit"},
+		{"a time that is negative", []string{"serve", "--model-repository=.", "--grpc-keepalive-time=-1s"}, 2, "--grpc-keepalive-time: expected a time of 0 or more, got -1s"},
 		{"a repository that there is not", []string{"serve", "--model-repository=/nowhere", "--onnxruntime-library=" + library(t)}, 1, "--model-repository"},
 		{"a library that there is not", []string{"serve", "--model-repository=.", "--onnxruntime-library=/nowhere.so"}, 1, "make onnxruntime"},
 		{"a port that is taken", []string{"serve", "--model-repository=" + t.TempDir(), "--http-port=" + port, "--grpc-port=-1", "--metrics-port=-1", "--onnxruntime-library=" + library(t)}, 1, "--http-port"},

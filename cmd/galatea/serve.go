@@ -69,6 +69,27 @@ type serveCmd struct {
 	OnnxruntimeLibrary string `name:"onnxruntime-library" placeholder:"FILE" help:"ONNX Runtime's shared library; else the one that make onnxruntime brought."`
 }
 
+// Validate refuses times that cannot be kept.
+func (s *serveCmd) Validate() error {
+	for _, one := range []struct {
+		flag string
+		time time.Duration
+	}{
+		{"--grpc-keepalive-time", s.GRPCKeepaliveTime},
+		{"--grpc-keepalive-timeout", s.GRPCKeepaliveTimeout},
+		{"--grpc-http2-min-recv-ping-interval-without-data", s.GRPCHTTP2MinRecvPingIntervalWithoutData},
+		{"--grpc-max-connection-age", s.GRPCMaxConnectionAge},
+		{"--grpc-max-connection-age-grace", s.GRPCMaxConnectionAgeGrace},
+		{"--exit-timeout-secs", time.Duration(s.ExitTimeoutSecs) * time.Second},
+		{"--shutdown-delay", s.ShutdownDelay},
+	} {
+		if one.time < 0 {
+			return fmt.Errorf("%s: expected a time of 0 or more, got %v", one.flag, one.time)
+		}
+	}
+	return nil
+}
+
 // Run serves until a signal.
 func (s *serveCmd) Run(ctx context.Context) error {
 	err := s.serve(ctx)
