@@ -7,6 +7,7 @@ import (
 	"google.golang.org/grpc/mem"
 	"google.golang.org/protobuf/encoding/protowire"
 
+	"galatea/gateway/wire"
 	"galatea/infer"
 	"galatea/tensor"
 )
@@ -43,9 +44,10 @@ const (
 const joinedAnswer = 16 << 10
 
 // encode makes the message of a response, and releases it when the message has been sent,
-// or at once. final adds the parameter by which clients of streams know the last answer to
-// a request; inStream puts the answer into the message of a stream.
-func encode(resp *infer.Response, id string, inStream bool) *answer {
+// or at once; what is sent from where it is counts against the budget until then, since
+// who asks may not read. inStream puts the answer into the message of a stream, with the
+// parameter by which its clients know the last answer to a request.
+func encode(resp *infer.Response, id string, inStream bool, budget *wire.Budget) *answer {
 	head := appendHead(make([]byte, 0, headGuess), resp, id, inStream)
 	raw := 0
 	for i := range resp.Outputs {
@@ -64,15 +66,15 @@ func encode(resp *infer.Response, id string, inStream bool) *answer {
 		resp.Release()
 		return &answer{mem.BufferSlice{mem.SliceBuffer(head)}}
 	}
-	return &answer{interleave(head, resp)}
+	return &answer{interleave(head, resp, budget)}
 }
 
 // headGuess is room for the head of most answers.
 const headGuess = 256
 
 // interleave makes a message of a head and of the outputs where they are.
-func interleave(head []byte, resp *infer.Response) mem.BufferSlice {
-	shared := &lent{resp: resp}
+func interleave(head []byte, resp *infer.Response, budget *wire.Budget) mem.BufferSlice {
+	shared := &lent{resp: resp, budget: budget}
 	var message mem.BufferSlice
 	for i := range resp.Outputs {
 		data := resp.Outputs[i].Data
@@ -83,20 +85,27 @@ func interleave(head []byte, resp *infer.Response) mem.BufferSlice {
 			continue
 		}
 		shared.refs.Add(1)
+		shared.counted += int64(len(data))
 		message = append(message, mem.SliceBuffer(head), mem.NewBuffer(&data, shared))
 		head = nil
 	}
 	if len(head) > 0 {
 		message = append(message, mem.SliceBuffer(head))
 	}
+	if shared.counted == 0 { // all were small, and are copied
+		resp.Release()
+	}
+	budget.Count(shared.counted)
 	return message
 }
 
 // lent is a response whose outputs gRPC sends. It is a pool, since that is whom gRPC tells
 // that it is done.
 type lent struct {
-	refs atomic.Int32
-	resp *infer.Response
+	refs    atomic.Int32
+	resp    *infer.Response
+	budget  *wire.Budget
+	counted int64
 }
 
 var _ mem.BufferPool = (*lent)(nil)
@@ -108,6 +117,7 @@ func (*lent) Get(int) *[]byte { panic("rpc: no memory is to be had of a response
 func (l *lent) Put(*[]byte) {
 	if l.refs.Add(-1) == 0 {
 		l.resp.Release()
+		l.budget.Give(l.counted)
 	}
 }
 

@@ -51,5 +51,5 @@ func (s *Server) infer(ctx context.Context, c *call, method string, received tim
 		resp.Release()
 		return nil, err
 	}
-	return encode(resp, c.req.ID, method == methodStream), nil
+	return encode(resp, c.req.ID, method == methodStream, s.service.Memory()), nil
 }
