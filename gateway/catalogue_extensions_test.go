@@ -39,6 +39,7 @@ var (
 		{name: "input that ends behind 2^64", body: sharedInput(`,"shared_memory_byte_size":18446744073709551615,"shared_memory_offset":24`), status: 400, text: unnamed + "input byte size mismatch for input 'x' for model 'scale'. Expected 16, got 18446744073709551615"},
 		{name: "input of another size in a region", body: sharedInput(`,"shared_memory_byte_size":12`), status: 400, text: unnamed + "input byte size mismatch for input 'x' for model 'scale'. Expected 16, got 12"},
 		{name: "output that has no room", body: sharedOutput(`,"shared_memory_byte_size":8`), status: 500, text: "shared memory size specified with the request for output 'y' (8 bytes) should be at least 16 bytes to hold the results"},
+		{name: "output in binary and in shared memory", body: sharedOutput(`,"shared_memory_byte_size":16,"binary_data":true`), status: 400, text: "Output can't set both 'shared_memory_region' and 'binary_data'"},
 		{name: "data and shared memory", body: inputs(`{"name":"x","shape":[1,4],"datatype":"FP32","data":[1,2,3,4],"parameters":{"shared_memory_region":"r","shared_memory_byte_size":16}}`), status: 400, text: oneOf + "set 'data' 'shared_memory_region'"},
 	}
 

@@ -201,8 +201,12 @@ func (g *Gateway) outputOf(name string, parameters []jsontensor.Parameter) (bina
 	if err == nil {
 		o.Part, err = g.partOf(parameters)
 	}
-	if err == nil && binary && o.Part.Region != "" {
-		err = wire.Invalid("Output '%s' can't set both 'binary_data' and 'shared_memory_region'", name)
+	switch {
+	case err != nil, o.Part.Region == "":
+	case o.Classes > 0:
+		err = wire.Invalid("Output can't set both 'shared_memory_region' and 'classification'")
+	case binary:
+		err = wire.Invalid("Output can't set both 'shared_memory_region' and 'binary_data'")
 	}
 	return binary, o, err
 }

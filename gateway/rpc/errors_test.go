@@ -99,6 +99,9 @@ var inferRows = []errorRow{
 	wrong("output twice", func(r *inferRequest) {
 		r.Outputs = []*tritonpb.ModelInferRequest_InferRequestedOutputTensor{{Name: "y"}, {Name: "y"}}
 	}, codes.InvalidArgument, "output 'y' already exists in request"),
+	wrong("classes in shared memory", func(r *inferRequest) {
+		r.Outputs = []*tritonpb.ModelInferRequest_InferRequestedOutputTensor{{Name: "y", Parameters: parameters{"shared_memory_region": text("r"), "shared_memory_byte_size": number(16), "classification": number(1)}}}
+	}, codes.InvalidArgument, "output can't set both 'shared_memory_region' and 'classification'"),
 	wrong("a priority that is a text", func(r *inferRequest) { r.Parameters = parameters{"priority": text("x")} }, codes.InvalidArgument, "invalid value type for 'priority' parameter, expected int64_param or uint64_param."),
 	wrong("a negative timeout", func(r *inferRequest) { r.Parameters = parameters{"timeout": number(-1)} }, codes.InvalidArgument, "parameter 'timeout' is out of range: expected 0 or more, got: -1"),
 	wrong("a sequence's start that is a number", func(r *inferRequest) { r.Parameters = parameters{"sequence_start": number(1)} }, codes.InvalidArgument, "invalid value type for 'sequence_start' parameter, expected bool_param."),

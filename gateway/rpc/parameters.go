@@ -107,6 +107,9 @@ func outputOf(all parameters) (o wire.Output, err error) {
 	if err == nil {
 		o.Part, err = partOf(all)
 	}
+	if err == nil && o.Part.Region != "" && o.Classes > 0 {
+		err = wire.Invalid("output can't set both 'shared_memory_region' and 'classification'")
+	}
 	return o, err
 }
 

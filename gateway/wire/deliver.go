@@ -12,14 +12,10 @@ type Output struct {
 
 // CheckOutput returns what is wrong with the wishes for an output before anything is run.
 func (s *Service) CheckOutput(o Output) error {
-	switch {
-	case o.Part.Region == "":
+	if o.Part.Region == "" {
 		return nil
-	case o.Classes > 0:
-		return Invalid("Output can't set both 'shared_memory_region' and 'classification'")
-	default:
-		return s.o.Regions.Check(o.Part)
 	}
+	return s.o.Regions.Check(o.Part)
 }
 
 // Deliver writes outputs to shared memory where the request wants them there; they have no
