@@ -74,8 +74,12 @@ func generateError(err error) error {
 	}
 }
 
-// generated makes an input of a value, or of a list of values.
+// generated makes an input of a value, or of a list of values. A second one of a name is
+// refused at once, before it takes memory.
 func (x *exchange) generated(in tensor.Spec, batching bool, value []byte) error {
+	if slices.ContainsFunc(x.inputs, func(t tensor.Tensor) bool { return t.Name == in.Name }) {
+		return infer.Invalidf("input '%s' already exists in request", in.Name)
+	}
 	count := int64(1)
 	if value[0] == '[' {
 		count = 0

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"runtime"
+	"strings"
 	"testing"
 
 	"galatea/config"
@@ -63,6 +64,22 @@ func FuzzGenerate(f *testing.F) {
 	})
 }
 
+// An input takes more memory than its name: without a limit on how many there are, an
+// object of the same again and again would take that of the machine.
+func TestAnObjectOfOneInputAgainAndAgainTakesLittleMemory(t *testing.T) {
+	const times = 100_000
+	g := newDescribed(t, tensor.Spec{Name: "a", DType: tensor.Int8, Shape: tensor.Shape{tensor.Dynamic, 1}})
+	body := []byte(`{"a":1` + strings.Repeat(`,"a":1`, times) + `}`)
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	w := httptest.NewRecorder()
+	g.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/v2/models/m/generate", bytes.NewReader(body)))
+	runtime.ReadMemStats(&after)
+	if took := after.TotalAlloc - before.TotalAlloc; w.Code != http.StatusBadRequest || took > uint64(1<<20+4*len(body)) {
+		t.Errorf("%d %.100s, with %d bytes of memory for a body of %d", w.Code, w.Body, took, len(body))
+	}
+}
+
 func TestAnObjectBecomesInputsAndParameters(t *testing.T) {
 	const free = tensor.Dynamic
 	g := newDescribed(t, tensor.Spec{Name: "a", DType: tensor.FP32, Shape: tensor.Shape{free, 2, free}}, tensor.Spec{Name: "b", DType: tensor.Bytes, Shape: tensor.Shape{free}})
@@ -74,6 +91,7 @@ func TestAnObjectBecomesInputsAndParameters(t *testing.T) {
 		`{"a": [1, 2], "b": "x", "mine": [1]}`:     `{"error":"parameter 'mine' has invalid type. It should be either 'int', 'bool', or 'string'."}`,
 		`{"a": [1, 2], "b": "x", "triton_x": 1}`:   `{"error":"parameter keys starting with 'triton_' are reserved`,
 		`{"a": [1, 2], "parameters": [1]}`:         `{"error":"failed to parse the request JSON buffer: expected an object, got array"}`,
+		`{"a": [1, 2], "a": [1, 2]}`:               `{"error":"[request id: <id_unknown>] input 'a' already exists in request"}`,
 		`{"a": [1, 2]`:                             `{"error":"failed to parse the request JSON buffer: `,
 	} {
 		w := httptest.NewRecorder()
