@@ -3,6 +3,7 @@ package rpc_test
 import (
 	"context"
 	"flag"
+	"slices"
 	"strings"
 	"testing"
 
@@ -102,6 +103,7 @@ var inferRows = []errorRow{
 	wrong("classes in shared memory", func(r *inferRequest) {
 		r.Outputs = []*tritonpb.ModelInferRequest_InferRequestedOutputTensor{{Name: "y", Parameters: parameters{"shared_memory_region": text("r"), "shared_memory_byte_size": number(16), "classification": number(1)}}}
 	}, codes.InvalidArgument, "output can't set both 'shared_memory_region' and 'classification'"),
+	wrong("ten thousand inputs", func(r *inferRequest) { r.Inputs = slices.Repeat(r.Inputs, 10_000) }, codes.InvalidArgument, "too many inputs: expected at most 4096").because("Triton has no such limit"),
 	wrong("a priority that is a text", func(r *inferRequest) { r.Parameters = parameters{"priority": text("x")} }, codes.InvalidArgument, "invalid value type for 'priority' parameter, expected int64_param or uint64_param."),
 	wrong("a negative timeout", func(r *inferRequest) { r.Parameters = parameters{"timeout": number(-1)} }, codes.InvalidArgument, "parameter 'timeout' is out of range: expected 0 or more, got: -1"),
 	wrong("a sequence's start that is a number", func(r *inferRequest) { r.Parameters = parameters{"sequence_start": number(1)} }, codes.InvalidArgument, "invalid value type for 'sequence_start' parameter, expected bool_param."),

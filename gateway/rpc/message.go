@@ -48,12 +48,47 @@ func (m *message) free() {
 	*m = message{budget: m.budget}
 }
 
-// fieldRaw is the number of ModelInferRequest.raw_input_contents.
-const fieldRaw = 7
+// Numbers of the fields of ModelInferRequest that may come many times.
+const (
+	fieldInputs = 5
+	fieldWanted = 6 // outputs
+	fieldRaw    = 7
+)
 
-// split takes the raw tensors out of a ModelInferRequest. raw is where they lie in text;
-// rest is the message without them. Encoders write fields in the order of their numbers,
-// so that rest is the beginning of the text as a rule; else it is a copy.
+// The most inputs and outputs that a request may have. Each that is nothing takes two bytes
+// of a message, and a hundred when it is read.
+const (
+	mostInputs  = 4096
+	mostOutputs = 1 << 16
+)
+
+// checkCounts refuses a request of too many inputs or outputs. rest is from split.
+func checkCounts(rest []byte) error {
+	inputs, outputs := 0, 0
+	for len(rest) > 0 {
+		number, kind, n := protowire.ConsumeTag(rest)
+		switch number {
+		case fieldInputs:
+			inputs++
+		case fieldWanted:
+			outputs++
+		}
+		rest = rest[n+protowire.ConsumeFieldValue(number, kind, rest[n:]):]
+	}
+	switch {
+	case inputs > mostInputs:
+		return wire.Invalid("too many inputs: expected at most %d", mostInputs)
+	case outputs > mostOutputs:
+		return wire.Invalid("too many outputs: expected at most %d", mostOutputs)
+	default:
+		return nil
+	}
+}
+
+// split takes the raw tensors out of a ModelInferRequest, but for those that are more than
+// it may have inputs. raw is where they lie in text; rest is the message without them.
+// Encoders write fields in the order of their numbers, so that rest is the beginning of the
+// text as a rule; else it is a copy.
 func split(text []byte, raw [][]byte) (rest []byte, _ [][]byte, err error) {
 	head := 0 // rest is text up to here, unless it is a copy
 	copied := false
@@ -69,8 +104,10 @@ func split(text []byte, raw [][]byte) (rest []byte, _ [][]byte, err error) {
 		end := at + n + size
 		switch {
 		case number == fieldRaw && kind == protowire.BytesType:
-			content, _ := protowire.ConsumeBytes(text[at+n:])
-			raw = append(raw, content)
+			if len(raw) < mostInputs {
+				content, _ := protowire.ConsumeBytes(text[at+n:])
+				raw = append(raw, content)
+			}
 		case copied:
 			rest = append(rest, text[at:end]...)
 		case at == head:

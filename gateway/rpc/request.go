@@ -70,11 +70,14 @@ func (c *call) decode(ctx context.Context, received time.Time) error {
 
 func (c *call) parse(ctx context.Context) error {
 	rest, raw, err := split(c.message.bytes, make([][]byte, 0, 4))
-	m := &tritonpb.ModelInferRequest{}
-	if err == nil {
-		err = proto.Unmarshal(rest, m)
-	}
 	if err != nil {
+		return wire.Invalid("failed to parse the request: %v", err)
+	}
+	if err := checkCounts(rest); err != nil {
+		return err
+	}
+	m := &tritonpb.ModelInferRequest{}
+	if err := proto.Unmarshal(rest, m); err != nil {
 		return wire.Invalid("failed to parse the request: %v", err)
 	}
 	c.req.ID = m.Id
