@@ -211,7 +211,9 @@ var (
 		{name: "a parameter of a megabyte", body: inputs(good, `"parameters":{"`+long+`":null}`), status: 400, text: ("parameter '" + long)[:4096] + "..."},
 		{name: "a datatype of a megabyte", body: inputs(`{"name":"x","shape":[1,4],"datatype":"` + long + `","data":[1,2,3,4]}`), status: 400, text: "invalid datatype for input x"},
 		{name: "a shape of many dimensions", body: inputs(x("[1"+strings.Repeat(",1", 400_000)+"]", "FP32", "[1]")), status: 400, text: (unnamed + "unexpected shape for input 'x' for model 'scale'. Expected [-1,4], got [1" + strings.Repeat(",1", 4096))[:4096] + "..."},
-		{name: "a shape that asks for the memory of the world", body: inputs(x("[1000000,1000000000]", "FP32", "[1,2]")), status: 500, text: "Failed to parse 'data' field: shape does not match true shape"},
+		{name: "a shape that asks for the memory of the world", body: inputs(x("[1000000,1000000000]", "FP32", "[1,2]")), status: 400, text: fmt.Sprintf("JSON input 'x' has a byte_size (4000000000000000 bytes) that exceeds the maximum allowed value of %d bytes. Use --http-max-input-size to increase the limit.", maxInput)},
+		{name: "an input of a few bytes more than the limit", body: inputs(x("[65537,4]", "FP32", "["+strings.Repeat("1,", 262_147)+"1]")), status: 400, text: fmt.Sprintf("JSON input 'x' has a byte_size (1048592 bytes) that exceeds the maximum allowed value of %d bytes. Use --http-max-input-size to increase the limit.", maxInput)},
+		{name: "strings that ask for the memory of the world", body: inputs(x("[1000000,1000000000]", "BYTES", `["a"]`)), status: 500, text: "Failed to parse 'data' field: shape does not match true shape"},
 		{name: "more data than the shape has", body: inputs(x("[1,4]", "FP32", "["+strings.Repeat("1,", 500_000)+"1]")), status: 500, text: "Unable to parse 'data': Shape does not match true shape of 'data' field"},
 	}
 )

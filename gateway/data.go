@@ -18,6 +18,9 @@ func (x *exchange) fill() (inBody bool, err error) {
 			return false, err
 		}
 		if all[i].Data != nil {
+			if err := x.checkSize(x.inputs[i]); err != nil {
+				return false, err
+			}
 			room += roomFor(all[i].Data, x.inputs[i])
 		}
 	}
@@ -40,6 +43,15 @@ func (x *exchange) fill() (inBody bool, err error) {
 		return false, wire.Invalid("unexpected additional input data for model '%s'", x.model)
 	}
 	return inBody, nil
+}
+
+// checkSize refuses an input in JSON that is larger, by its shape, than a body may be.
+// How large strings are only their text says.
+func (x *exchange) checkSize(t tensor.Tensor) error {
+	if size, err := t.Shape.Bytes(t.DType); err == nil && t.DType != tensor.Bytes && size > x.from.limit {
+		return wire.Invalid("JSON input '%s' has a byte_size (%d bytes) that exceeds the maximum allowed value of %d bytes. Use --http-max-input-size to increase the limit.", t.Name, size, x.from.limit)
+	}
+	return nil
 }
 
 // checkSource refuses an input without data, or with two kinds of it.

@@ -15,8 +15,8 @@ func VersionError(text string) error {
 	return Invalid("failed to get model version from specified version string '%s' (details: stol), version should be an integral value > 0", text)
 }
 
-// CheckShape returns the bytes of an input of t's shape and type, 0 where elements differ
-// in length, or what is wrong with the shape.
+// CheckShape returns the bytes of an input of t's shape and type, the least that there can
+// be where elements differ in length, or what is wrong with the shape.
 func CheckShape(t tensor.Tensor) (bytes int64, err error) {
 	if slices.ContainsFunc(t.Shape, func(d int64) bool { return d < 0 }) {
 		return 0, Invalid("invalid shape for input '%s': shape %v contains one or more invalid dimensions", t.Name, t.Shape)
