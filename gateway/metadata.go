@@ -4,6 +4,8 @@ import (
 	"net/http"
 
 	"github.com/gin-gonic/gin"
+
+	"galatea/infer"
 )
 
 func (g *Gateway) serverMetadata(c *gin.Context) { replyJSON(c, g.o.Service.ServerMetadata()) }
@@ -12,9 +14,13 @@ func (g *Gateway) live(c *gin.Context) { g.replyHealth(c, "live", true) }
 
 func (g *Gateway) ready(c *gin.Context) { g.replyHealth(c, "ready", g.o.Service.Ready()) }
 
-// replyHealth answers a question for health: with no body, as Triton does, or with the one
-// that the protocol has.
+// replyHealth answers a question for health: with no body, and an error once the server
+// ends, as Triton does; or with the body that the protocol has.
 func (g *Gateway) replyHealth(c *gin.Context, name string, is bool) {
+	if err := g.o.Service.Exiting(); err != nil && !g.o.Lenient {
+		g.fail(c, err, infer.Ref{}, "")
+		return
+	}
 	status := http.StatusOK
 	if !is {
 		status = http.StatusBadRequest

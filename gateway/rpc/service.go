@@ -24,12 +24,18 @@ type methods struct {
 }
 
 // ServerLive says that the server answers.
-func (*methods) ServerLive(context.Context, *tritonpb.ServerLiveRequest) (*tritonpb.ServerLiveResponse, error) {
+func (s *methods) ServerLive(ctx context.Context, _ *tritonpb.ServerLiveRequest) (*tritonpb.ServerLiveResponse, error) {
+	if err := s.service.Exiting(); err != nil {
+		return nil, s.statusOf(ctx, err, infer.Ref{}, "")
+	}
 	return &tritonpb.ServerLiveResponse{Live: true}, nil
 }
 
 // ServerReady says whether the server is ready for inferences.
-func (s *methods) ServerReady(context.Context, *tritonpb.ServerReadyRequest) (*tritonpb.ServerReadyResponse, error) {
+func (s *methods) ServerReady(ctx context.Context, _ *tritonpb.ServerReadyRequest) (*tritonpb.ServerReadyResponse, error) {
+	if err := s.service.Exiting(); err != nil {
+		return nil, s.statusOf(ctx, err, infer.Ref{}, "")
+	}
 	return &tritonpb.ServerReadyResponse{Ready: s.service.Ready()}, nil
 }
 

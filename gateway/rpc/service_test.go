@@ -3,17 +3,20 @@ package rpc_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
 	"testing"
+	"time"
 
 	"google.golang.org/grpc/codes"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/metadata"
 	reflectionpb "google.golang.org/grpc/reflection/grpc_reflection_v1"
+	"google.golang.org/grpc/status"
 
 	"galatea/gateway/rpc"
 	"galatea/gateway/wire"
@@ -129,6 +132,28 @@ func TestHealthFollowsReadiness(t *testing.T) {
 		_, err = watch.Recv()
 	}
 	fails(t, "at the end", err, codes.Unavailable, "GRPC server is shutting down and has stopped accepting new requests.")
+}
+
+// As SIGTERM does it: calls are answered while balancers notice.
+func TestAServerThatEndsSaysSo(t *testing.T) {
+	s, client := start(t, servetest.Options{ShutdownDelay: time.Second})
+	s.Shutdown()
+	s.Eventually("it is not ready", func() error {
+		if _, err := client.ServerReady(t.Context(), &tritonpb.ServerReadyRequest{}); status.Code(err) != codes.Unavailable {
+			return fmt.Errorf("ready: %w", err)
+		}
+		return nil
+	})
+	_, ready := client.ServerReady(t.Context(), &tritonpb.ServerReadyRequest{})
+	fails(t, "ready", ready, codes.Unavailable, "Server exiting")
+	_, live := client.ServerLive(t.Context(), &tritonpb.ServerLiveRequest{})
+	fails(t, "live", live, codes.Unavailable, "Server exiting")
+	if r, err := healthpb.NewHealthClient(dial(t, s.App.GRPCAddr())).Check(t.Context(), &healthpb.HealthCheckRequest{}); err != nil || r.Status != healthpb.HealthCheckResponse_NOT_SERVING {
+		t.Errorf("health: %v, %v", r, err)
+	}
+	if _, err := client.ModelInfer(t.Context(), ask("scale", "", 1, 2, 3, 4)); err != nil {
+		t.Errorf("an inference: %v", err)
+	}
 }
 
 func TestTheServerDescribesItself(t *testing.T) {

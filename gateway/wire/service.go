@@ -31,6 +31,7 @@ type Options struct {
 	Sticky func(infer.Ref) (header string) // the header that places a caller in a rollout, "": none; nil: none ever
 
 	Ready   func() bool // whether the server is ready; nil: always
+	Exiting func() bool // whether the server has begun to end, and so is not ready; nil: never
 	Loaded  func() bool // whether all models there were at the start have been looked at; nil: always
 	Version string      // the server's
 	Memory  *Budget     // of all requests in flight; nil: without limit
@@ -47,6 +48,9 @@ func New(o Options) *Service {
 	yes := func() bool { return true }
 	if o.Ready == nil {
 		o.Ready = yes
+	}
+	if o.Exiting == nil {
+		o.Exiting = func() bool { return false }
 	}
 	if o.Loaded == nil {
 		o.Loaded = yes
@@ -74,6 +78,17 @@ func (s *Service) Traces() *Traces { return s.o.Traces }
 
 // Ready reports whether the server is ready for inferences.
 func (s *Service) Ready() bool { return s.o.Ready() }
+
+// Exiting returns the error by which questions for the server's health are answered from
+// the moment on that it begins to end; nil before.
+func (s *Service) Exiting() error {
+	if s.o.Exiting() {
+		return errExiting
+	}
+	return nil
+}
+
+var errExiting = Unavailable("Server exiting")
 
 // Admit returns the error that a request would get that was received then and is to be
 // answered by deadline; the zero time is none.

@@ -153,7 +153,7 @@ func (a *App) service() *wire.Service {
 	}
 	return wire.New(wire.Options{
 		Handler: a.director, Models: a.router, Control: control{a.control, a.over}, Admit: a.router.Admit, Sticky: a.director.Sticky,
-		Ready: a.ready, Loaded: func() bool { return a.router.Ready(false) }, Version: a.o.Version,
+		Ready: a.ready, Exiting: a.leaving.Load, Loaded: func() bool { return a.router.Ready(false) }, Version: a.o.Version,
 		Memory: &wire.Budget{}, Regions: a.regions, Traces: wire.NewTraces(a.o.Tracer), Logs: logs,
 	})
 }
