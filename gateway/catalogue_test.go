@@ -339,6 +339,9 @@ func (r row) check(t *testing.T, s *servetest.Server) {
 	if got := reply.Header.Get("Retry-After"); (got != "") != (r.status == http.StatusServiceUnavailable) {
 		t.Errorf("Retry-After %q with status %d", got, r.status)
 	}
+	if got := reply.Header.Get("Accept-Encoding"); (got == "gzip, deflate") != (r.text == "Unsupported compression type") {
+		t.Errorf("Accept-Encoding %q", got)
+	}
 	goesOn(t, s)
 }
 

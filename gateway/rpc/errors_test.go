@@ -139,6 +139,9 @@ var callRows = []errorRow{
 	{name: "load of one repository", call: load(&tritonpb.RepositoryModelLoadRequest{ModelName: "scale", RepositoryName: "r"}), code: codes.Unimplemented, text: "'repository_name' specification is not supported"},
 	{name: "load with a parameter that there is not", call: load(&tritonpb.RepositoryModelLoadRequest{ModelName: "scale", Parameters: loadValues{"k": {}}}), code: codes.InvalidArgument, text: "unrecognized load parameter 'k'."},
 	{name: "load with a config that is none", call: load(&tritonpb.RepositoryModelLoadRequest{ModelName: "scale", Parameters: loadValues{"config": {}}}), code: codes.InvalidArgument, text: "invalid value type for load parameter 'config', expected string_param."},
+	{name: "load with a file that is a text", call: load(&tritonpb.RepositoryModelLoadRequest{ModelName: "scale", Parameters: loadValues{
+		"file:1/model.onnx": {ParameterChoice: &tritonpb.ModelRepositoryParameter_StringParam{StringParam: "x"}},
+	}}), code: codes.InvalidArgument, text: "invalid value type for load parameter 'file:1/model.onnx', expected bytes_param."},
 	{name: "load without a name", call: load(&tritonpb.RepositoryModelLoadRequest{}), code: codes.InvalidArgument, text: "Model name cannot be empty. Please enter a valid name to deploy."},
 	{name: "index of one repository", call: func(ctx context.Context, c client) error {
 		_, err := c.RepositoryIndex(ctx, &tritonpb.RepositoryIndexRequest{RepositoryName: "r"})

@@ -123,6 +123,16 @@ func TestAnInferenceIsAnswered(t *testing.T) {
 	}
 }
 
+// Triton counts raw contents by the inputs that they are for, and looks at no others.
+func TestMoreRawContentsThanInputsAreIgnored(t *testing.T) {
+	_, client := start(t, servetest.Options{})
+	r := ask("scale", "", 1, 2, 3, 4)
+	r.RawInputContents = append(r.RawInputContents, []byte("more"), nil)
+	if resp, err := client.ModelInfer(t.Context(), r); err != nil || !slices.Equal(resp.RawOutputContents[0], floats(3, 6, 9, 12)) {
+		t.Errorf("%v, %v", resp, err)
+	}
+}
+
 func TestSmallAndLargeTensorsComeBackWhole(t *testing.T) {
 	s, client := start(t, servetest.Options{})
 	for _, compress := range [][]grpc.CallOption{nil, {grpc.UseCompressor("gzip")}, {grpc.UseCompressor("deflate")}} {

@@ -78,14 +78,8 @@ func TestTensorsTravelInSharedMemory(t *testing.T) {
 	}
 	_, err = client.SystemSharedMemoryRegister(ctx, region)
 	fails(t, "twice", err, codes.AlreadyExists, "shared memory region 'r' already in manager")
-	part := func(offset, size int64) map[string]*tritonpb.InferParameter {
-		number := func(n int64) *tritonpb.InferParameter {
-			return &tritonpb.InferParameter{ParameterChoice: &tritonpb.InferParameter_Int64Param{Int64Param: n}}
-		}
-		return map[string]*tritonpb.InferParameter{
-			"shared_memory_region":    {ParameterChoice: &tritonpb.InferParameter_StringParam{StringParam: "r"}},
-			"shared_memory_byte_size": number(size), "shared_memory_offset": number(offset),
-		}
+	part := func(offset, size int64) parameters {
+		return parameters{"shared_memory_region": text("r"), "shared_memory_byte_size": number(size), "shared_memory_offset": number(offset)}
 	}
 	r := ask("scale", "", 1, 2, 3, 4)
 	r.RawInputContents = nil
