@@ -20,6 +20,9 @@ var ErrNoRegions = Unsupported("Client shared memory is disabled. Start the serv
 // reserved begins the keys of objects that are not clients'.
 const reserved = "triton_python_backend_shm_region_"
 
+// maxRegionName is the most bytes of a region's name, which is kept.
+const maxRegionName = 1024
+
 // Register makes shared memory known by a name.
 func (r *Regions) Register(region shm.Region) error {
 	switch {
@@ -27,6 +30,8 @@ func (r *Regions) Register(region shm.Region) error {
 		return ErrNoRegions
 	case region.Name == "":
 		return Invalid("shared memory region has no name")
+	case len(region.Name) > maxRegionName:
+		return Invalid("shared memory region has a name of %d bytes: expected at most %d", len(region.Name), maxRegionName)
 	case strings.HasPrefix(strings.TrimPrefix(region.Key, "/"), reserved):
 		return Invalid("cannot register shared memory region '%s' with key '%s' as the key contains the reserved prefix '%s'", region.Name, region.Key, reserved)
 	case region.Size == 0:
@@ -36,6 +41,8 @@ func (r *Regions) Register(region shm.Region) error {
 	switch {
 	case errors.Is(err, shm.ErrExists):
 		return &Error{Status: http.StatusBadRequest, Code: codes.AlreadyExists, Text: "shared memory region '" + region.Name + "' already in manager"}
+	case errors.Is(err, shm.ErrTooMany):
+		return Invalid("failed to register shared memory region '%s': there are %d already, as many as there may be: unregister some", region.Name, shm.MostRegions)
 	case errors.Is(err, shm.ErrOpen):
 		return Failed("Unable to open shared memory region: '%s'", region.Key)
 	case errors.Is(err, shm.ErrSize):

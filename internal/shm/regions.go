@@ -23,6 +23,8 @@ type Region struct {
 var (
 	// ErrExists says that a region of that name is there already.
 	ErrExists = errors.New("shared memory region exists")
+	// ErrTooMany says that there are as many regions as there may be.
+	ErrTooMany = errors.New("too many shared memory regions")
 	// ErrUnknown says that there is no region of that name.
 	ErrUnknown = errors.New("unknown shared memory region")
 	// ErrOpen says that the object cannot be opened. It is wrapped with the reason.
@@ -37,6 +39,9 @@ var (
 
 // folder is where Linux shows shared memory objects as files.
 const folder = "/dev/shm"
+
+// MostRegions is how many regions there may be: each keeps a file open.
+const MostRegions = 4096
 
 // Regions is the shared memory that is registered. Its zero value has none.
 type Regions struct {
@@ -79,10 +84,12 @@ func (r *Regions) Register(region Region) error {
 func (r *Regions) add(o *open) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.all[o.Name] != nil {
+	switch {
+	case r.all[o.Name] != nil:
 		return ErrExists
-	}
-	if r.all == nil {
+	case len(r.all) >= MostRegions:
+		return ErrTooMany
+	case r.all == nil:
 		r.all = map[string]*open{}
 	}
 	r.all[o.Name] = o

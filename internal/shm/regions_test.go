@@ -6,6 +6,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -51,6 +52,24 @@ func TestARegionIsReadAndWrittenFromItsOffsetOn(t *testing.T) {
 	raw, err := os.ReadFile("/dev/shm" + key)
 	if err != nil || string(raw) != "012345xy89" {
 		t.Errorf("%q, %v", raw, err)
+	}
+}
+
+func TestThereIsAnEndToRegions(t *testing.T) {
+	key := object(t, "0123456789")
+	r := &shm.Regions{}
+	t.Cleanup(func() { r.UnregisterAll() })
+	for i := range shm.MostRegions {
+		if err := r.Register(shm.Region{Name: strconv.Itoa(i), Key: key, Size: 1}); err != nil {
+			t.Fatalf("%d: %v", i, err)
+		}
+	}
+	one := shm.Region{Name: "one more", Key: key, Size: 1}
+	if err := r.Register(one); !errors.Is(err, shm.ErrTooMany) {
+		t.Errorf("one more: %v", err)
+	}
+	if err := errors.Join(r.Unregister("7"), r.Register(one)); err != nil {
+		t.Errorf("in the place of another: %v", err)
 	}
 }
 
