@@ -32,7 +32,7 @@ type (
 		CCModelFilenames map[string]string `json:"cc_model_filenames"`
 		MetricTags       map[string]string `json:"metric_tags"`
 		Parameters       map[string]any    `json:"parameters"`
-		ModelWarmup      []any             `json:"model_warmup"`
+		ModelWarmup      []tritonWarmup    `json:"model_warmup"`
 	}
 	tritonShape struct {
 		Shape []int64 `json:"shape"`
@@ -116,6 +116,19 @@ type (
 		Resources []tritonResource `json:"resources"`
 		Priority  int              `json:"priority"`
 	}
+	tritonWarmup struct {
+		Name      string                       `json:"name"`
+		BatchSize int                          `json:"batch_size"`
+		Inputs    map[string]tritonWarmupInput `json:"inputs"`
+		Count     int                          `json:"count"`
+	}
+	tritonWarmupInput struct { // one of the last three is there
+		DataType      string  `json:"data_type"`
+		Dims          []int64 `json:"dims"`
+		ZeroData      bool    `json:"zero_data,omitempty"`
+		RandomData    bool    `json:"random_data,omitempty"`
+		InputDataFile string  `json:"input_data_file,omitempty"`
+	}
 )
 
 // TritonJSON returns the configuration as Triton answers it over HTTP, on one line.
@@ -149,7 +162,7 @@ func (r *Resolved) triton() tritonModel {
 		CCModelFilenames: map[string]string{},
 		MetricTags:       orEmpty(r.MetricTags),
 		Parameters:       map[string]any{},
-		ModelWarmup:      []any{},
+		ModelWarmup:      []tritonWarmup{},
 	}
 	formats := r.file().formats()
 	for _, s := range r.Signature.Inputs {
@@ -168,6 +181,17 @@ func (r *Resolved) triton() tritonModel {
 	}
 	for _, i := range r.Instances {
 		t.InstanceGroup = append(t.InstanceGroup, i.triton())
+	}
+	for _, w := range r.file().ModelWarmup {
+		t.ModelWarmup = append(t.ModelWarmup, w.triton())
+	}
+	return t
+}
+
+func (w Warmup) triton() tritonWarmup {
+	t := tritonWarmup{Name: w.Name, BatchSize: or(w.BatchSize, 1), Inputs: map[string]tritonWarmupInput{}, Count: or(w.Count, 1)}
+	for name, in := range w.Inputs {
+		t.Inputs[name] = tritonWarmupInput{in.DataType.ConfigName(), append([]int64{}, in.Dims...), in.ZeroData, in.RandomData, in.InputDataFile}
 	}
 	return t
 }

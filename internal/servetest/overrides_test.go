@@ -163,11 +163,15 @@ func TestLoadsWithWhatTheConfigurationAnswers(t *testing.T) {
 		onnxtest.Version(t, root, name, 1, model)
 	}
 	onnxtest.Write(t, filepath.Join(root, "scale", "labels.txt"), []byte("one\ntwo\nthree\nfour\n"))
-	onnxtest.Write(t, filepath.Join(root, "scale", "config.pbtxt"), []byte(`max_batch_size: 4 output { name: "y" label_filename: "labels.txt" }`))
+	onnxtest.Write(t, filepath.Join(root, "scale", "warmup", "row.raw"), make([]byte, 16))
+	onnxtest.Write(t, filepath.Join(root, "scale", "config.pbtxt"), []byte(`max_batch_size: 4 output { name: "y" label_filename: "labels.txt" }
+model_warmup { name: "row" inputs { key: "x" value: { data_type: TYPE_FP32 dims: 4 input_data_file: "row.raw" } } }`))
 	s := servetest.Start(t, servetest.Options{Repositories: []string{root}, Control: repository.ModeExplicit, LoadModels: []string{"*"}})
 	s.Ready()
-	if reply := s.Get("/v2/models/scale/config"); !strings.Contains(string(reply.Body), `"label_filename":"labels.txt"`) {
-		t.Errorf("got %v", reply)
+	for _, has := range []string{`"label_filename":"labels.txt"`, `"input_data_file":"row.raw"`} {
+		if reply := s.Get("/v2/models/scale/config"); !strings.Contains(string(reply.Body), has) {
+			t.Errorf("got %v, without %s", reply, has)
+		}
 	}
 	for name := range models {
 		before := s.Get("/v2/models/" + name + "/config")
