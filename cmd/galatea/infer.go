@@ -128,19 +128,23 @@ func taken(s client.Signature) string {
 
 // head is the JSON of a request whose inputs follow it as bytes.
 func (c *inferCmd) head(inputs []tensor.Tensor, s client.Signature) ([]byte, error) {
-	type named struct {
+	type input struct {
 		Name       string         `json:"name"`
-		DataType   string         `json:"datatype,omitempty"`
-		Shape      []int64        `json:"shape,omitempty"`
+		DataType   string         `json:"datatype"`
+		Shape      []int64        `json:"shape"`
+		Parameters map[string]int `json:"parameters"`
+	}
+	type output struct {
+		Name       string         `json:"name"`
 		Parameters map[string]any `json:"parameters,omitempty"`
 	}
 	var request struct {
-		Inputs  []named `json:"inputs"`
-		Outputs []named `json:"outputs,omitempty"`
+		Inputs  []input  `json:"inputs"`
+		Outputs []output `json:"outputs,omitempty"`
 	}
-	request.Inputs = []named{}
+	request.Inputs = []input{}
 	for _, t := range inputs {
-		request.Inputs = append(request.Inputs, named{t.Name, t.DType.String(), append([]int64{}, t.Shape...), map[string]any{"binary_data_size": len(t.Data)}})
+		request.Inputs = append(request.Inputs, input{t.Name, t.DType.String(), append([]int64{}, t.Shape...), map[string]int{"binary_data_size": len(t.Data)}})
 	}
 	wanted := c.Output
 	if len(wanted) == 0 {
@@ -149,7 +153,7 @@ func (c *inferCmd) head(inputs []tensor.Tensor, s client.Signature) ([]byte, err
 		}
 	}
 	for _, name := range wanted {
-		o := named{Name: name, Parameters: map[string]any{}}
+		o := output{name, map[string]any{}}
 		if c.Classes > 0 {
 			o.Parameters["classification"] = c.Classes
 		}

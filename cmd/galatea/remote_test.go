@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"galatea/internal/onnxtest"
+	"galatea/tensor"
 )
 
 const largestRequest = `{"inputs":[{"name":"x","shape":[1,4],"datatype":"FP32","data":[9,0,0,0]}]}`
@@ -89,6 +90,39 @@ func TestOperatorCommands(t *testing.T) {
 	}
 	s.end()
 	command{"models", 1, `^galatea: no answer from http://` + regexp.QuoteMeta(s.addr) + `: .*or name another with --server$`}.try(t, s)
+}
+
+func TestInferSendsWhatIsWrittenAndShowsTheAnswer(t *testing.T) {
+	root, files := t.TempDir(), t.TempDir()
+	for name, model := range map[string][]byte{
+		"scale": onnxtest.Scale(2), "addsub": onnxtest.AddSub(tensor.Int32), "classes": onnxtest.Classifier(0), "scalar": onnxtest.Identity(tensor.FP32, nil),
+		"half": onnxtest.Identity(tensor.FP16, tensor.Shape{tensor.Dynamic, 2}), "text": onnxtest.Identity(tensor.Bytes, tensor.Shape{tensor.Dynamic, 1}),
+	} {
+		onnxtest.Version(t, root, name, 1, model)
+	}
+	onnxtest.Write(t, filepath.Join(files, "rows.json"), []byte("[[1,2,3,4],[5,6,7,8]]"))
+	onnxtest.Write(t, filepath.Join(files, "row.raw"), []byte("\x00\x00\x80\x3f\x00\x00\x00\x40\x00\x00\x40\x40\x00\x00\x80\x40"))
+	onnxtest.Write(t, filepath.Join(files, "row.npy"), append([]byte("\x93NUMPY\x01\x00\x37\x00{'descr': '<i4', 'fortran_order': False, 'shape': (4,)}"), 1, 0, 0, 0, 2, 0, 0, 0, 3, 0, 0, 0, 4, 0, 0, 0))
+	ones := strings.Repeat("1,", 15) + "1"
+	s := serve(t, nil, "--model-repository="+root, "--model-control-mode=none", "--shutdown-delay=0s")
+	for _, c := range []command{
+		{"infer scale --input [1,2,3,4]", 0, `^scale version 1\ny  FP32 \[1,4\]\n  2.0 4.0 6.0 8.0$`},
+		{"infer scale --input x=@" + files + "/rows.json", 0, `^y  FP32 \[2,4\]\n  2.0 4.0 6.0 8.0 10.0 12.0 14.0 16.0$`},
+		{"infer scale --input x=@" + files + "/row.raw", 0, `^  2.0 4.0 6.0 8.0$`},
+		{"infer scale --input x=@" + files + "/row.npy", 0, `^  2.0 4.0 6.0 8.0$`},
+		{"infer scale --input x=@" + files + "/none.npy", 1, `none.npy: no such file`},
+		{"infer addsub --input INPUT0=[" + ones + "] --input INPUT1=[" + ones + "] --output OUTPUT1", 0, `^addsub version 1\nOUTPUT1  INT32 \[1,16\]\n  0 0 `},
+		{"infer classes --input [0,0,9,0] --classes 2", 0, `^y  BYTES \[1,2\]\n  "0.999\d+:2" "0.000\d+:0"$`},
+		{"infer scalar --input 2.5", 0, `^y  FP32 \[\]\n  2.5$`},
+		{"infer half --input [1,-2]", 0, `^y  FP16 \[1,2\]\n  1.000000 -2.000000$`},
+		{"infer text --input x=a=b", 0, `^y  BYTES \[1,1\]\n  "a=b"$`},
+	} {
+		c.try(t, s)
+	}
+	if err := s.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	s.end()
 }
 
 func TestCheckTellsWhatTheServerWouldRefuse(t *testing.T) {
