@@ -44,7 +44,7 @@ func FuzzGenerate(f *testing.F) {
 		w := httptest.NewRecorder()
 		g.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/v2/models/m/generate", bytes.NewReader(body)))
 		runtime.ReadMemStats(&after)
-		if took, limit := after.TotalAlloc-before.TotalAlloc, uint64(8<<20)+200*uint64(len(body)); took > limit {
+		if took, limit := after.TotalAlloc-before.TotalAlloc, uint64(8<<20)+20*uint64(len(body)); took > limit {
 			t.Errorf("%d bytes of memory for a body of %d", took, len(body))
 		}
 		if n := g.InflightBytes(); n != 0 {

@@ -101,7 +101,7 @@ func FuzzRequest(f *testing.F) {
 		c.message.receive(mem.BufferSlice{mem.SliceBuffer(bytes.Clone(text))})
 		err := c.decode(context.Background(), time.Now())
 		runtime.ReadMemStats(&after)
-		if took, limit := after.TotalAlloc-before.TotalAlloc, uint64(64<<10+200*len(text)); took > limit {
+		if took, limit := after.TotalAlloc-before.TotalAlloc, uint64(64<<10+64*len(text)); took > limit {
 			t.Errorf("%d bytes of memory for a message of %d", took, len(text))
 		}
 		if err == nil {
