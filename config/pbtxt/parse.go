@@ -86,7 +86,11 @@ func syntax(file string, err error) error {
 	}
 	if parts := unknownField.FindStringSubmatch(e.Text); parts != nil {
 		e.Text = fmt.Sprintf("unknown field %q", parts[1])
-		if near := config.Nearest(parts[1], names((&tritonpb.ModelConfig{}).ProtoReflect().Descriptor())); near != "" {
+		switch near := config.Nearest(parts[1], names((&tritonpb.ModelConfig{}).ProtoReflect().Descriptor())); near {
+		case "":
+		case parts[1]:
+			e.Text += " here: it belongs to another part of the file"
+		default:
 			e.Text += fmt.Sprintf(": did you mean %q?", near)
 		}
 	}
