@@ -79,38 +79,31 @@ func (t *Traces) Sample(model string, asked bool) bool {
 	if asked {
 		return true
 	}
-	s := t.counted(model)
+	requests, traces := t.owner(model, traceRate), t.owner(model, traceCount)
 	rate, err := strconv.ParseUint(t.get(model, traceRate)[0], 10, 64)
-	if err != nil || rate == 0 || s.count == 0 {
+	if err != nil || rate == 0 || traces.count == 0 {
 		return false
 	}
-	s.seen++
-	if s.seen%rate != 0 {
+	requests.seen++
+	if requests.seen%rate != 0 {
 		return false
 	}
-	if s.count > 0 {
-		s.count--
+	if traces.count > 0 {
+		traces.count--
 	}
 	return true
 }
 
-// counted is whose requests and traces are counted: those of the model where it has a
-// rate or a count of its own.
-func (t *Traces) counted(model string) *sampling {
-	own := t.own[model]
-	if own != nil && (own.set[traceRate] != nil || own.set[traceCount] != nil) {
+// owner is whose setting counts for a model: its own, or that of all.
+func (t *Traces) owner(model, name string) *sampling {
+	if own := t.own[model]; own != nil && own.set[name] != nil {
 		return own
 	}
 	return &t.all
 }
 
 // get returns the value of a setting as it counts for a model.
-func (t *Traces) get(model, name string) []string {
-	if own := t.own[model]; own != nil && own.set[name] != nil {
-		return own.set[name]
-	}
-	return t.all.set[name]
-}
+func (t *Traces) get(model, name string) []string { return t.owner(model, name).set[name] }
 
 // Settings returns all settings as they count for a model; "" is for those that have none
 // of their own.
