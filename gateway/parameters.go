@@ -168,7 +168,7 @@ func (x *exchange) outputs(all []jsontensor.Output) error {
 		if many != nil {
 			many[name] = true
 		}
-		binary, output, err := x.gateway.outputOf(name, o.Parameters)
+		binary, output, err := x.gateway.outputOf(o.Parameters)
 		if err == nil {
 			err = x.gateway.o.Service.CheckOutput(output)
 		}
@@ -187,7 +187,7 @@ const fewOutputs = 16
 
 // outputOf reads an output's parameters: whether its bytes are wanted as they are, and
 // what else is.
-func (g *Gateway) outputOf(name string, parameters []jsontensor.Parameter) (binary bool, o wire.Output, err error) {
+func (g *Gateway) outputOf(parameters []jsontensor.Parameter) (binary bool, o wire.Output, err error) {
 	if len(parameters) == 0 {
 		return false, o, nil
 	}

@@ -67,10 +67,10 @@ func checkCounts(rest []byte) error {
 	inputs, outputs := 0, 0
 	for len(rest) > 0 {
 		number, kind, n := protowire.ConsumeTag(rest)
-		switch number {
-		case fieldInputs:
+		if number == fieldInputs {
 			inputs++
-		case fieldWanted:
+		}
+		if number == fieldWanted {
 			outputs++
 		}
 		rest = rest[n+protowire.ConsumeFieldValue(number, kind, rest[n:]):]
