@@ -217,9 +217,7 @@ func (d *decoder) dictionary(n *yaml.Node, v reflect.Value, f field, path string
 		d.lines[at] = n.Content[i].Line
 		value := follow(n.Content[i+1])
 		if v.Type() == reflect.TypeFor[Parameters]() && value.Kind == yaml.MappingNode {
-			var p struct {
-				StringValue text `yaml:"string_value" rule:"required"`
-			}
+			var p tritonText
 			if d.value(value, reflect.ValueOf(&p).Elem(), field{}, at) {
 				texts.SetMapIndex(reflect.ValueOf(key), reflect.ValueOf(string(p.StringValue)))
 			}
@@ -243,8 +241,21 @@ func (d *decoder) dictionary(n *yaml.Node, v reflect.Value, f field, path string
 	return true
 }
 
+// tritonText is a parameter in Triton's form.
+type tritonText struct {
+	StringValue text `yaml:"string_value" rule:"required"`
+}
+
+// MaxItems is the most items that a list of mappings may have: each takes hundreds of times
+// the bytes that it has in a file.
+const MaxItems = 4096
+
 func (d *decoder) list(n *yaml.Node, v reflect.Value, f field, path string) bool {
 	if !d.container(n, yaml.SequenceNode, path, "a list") {
+		return false
+	}
+	if v.Type().Elem().Kind() == reflect.Struct && len(n.Content) > MaxItems {
+		d.add(n.Line, path, "%d items: expected at most %d", len(n.Content), MaxItems)
 		return false
 	}
 	items, first, ok := reflect.MakeSlice(v.Type(), 0, min(len(n.Content), 64)), map[any]int{}, true

@@ -28,8 +28,33 @@ func (f field) rule(name string) bool {
 	return slices.Contains(f.rules, name)
 }
 
-// fieldsOf lists the keys that a struct stands for.
-func fieldsOf(t reflect.Type) []field {
+// known has the keys of all structs of a configuration: a file may have a hundred thousand
+// of them.
+var known = listed(listed(listed(map[reflect.Type][]field{}, reflect.TypeFor[Model]()), reflect.TypeFor[Server]()), reflect.TypeFor[tritonText]())
+
+// listed adds a struct, and those below it.
+func listed(all map[reflect.Type][]field, t reflect.Type) map[reflect.Type][]field {
+	switch t.Kind() {
+	case reflect.Pointer, reflect.Slice, reflect.Map:
+		return listed(all, t.Elem())
+	case reflect.Struct:
+		if _, there := all[t]; there {
+			return all
+		}
+		all[t] = listedOf(t)
+		for _, f := range all[t] {
+			listed(all, t.Field(f.index).Type)
+		}
+	default:
+	}
+	return all
+}
+
+// fieldsOf lists the keys that a struct of a configuration stands for. Nobody may change
+// the list.
+func fieldsOf(t reflect.Type) []field { return known[t] }
+
+func listedOf(t reflect.Type) []field {
 	var fields []field
 	for i := range t.NumField() {
 		tag := t.Field(i).Tag

@@ -28,12 +28,17 @@ func seed(f *testing.F, pattern string) {
 	}
 }
 
-// No file makes Parse panic; what is wrong is named with the file; and what is taken is
-// printed as a config.yaml that says the same.
+// No file makes Parse panic, or take memory that has nothing to do with its size; what is
+// wrong is named with the file; and what is taken is printed as a config.yaml that says
+// the same.
 func FuzzParse(f *testing.F) {
 	seed(f, "testdata/*.pbtxt")
 	f.Fuzz(func(t *testing.T, data []byte) {
-		m, err := Parse("config.pbtxt", data)
+		var m *config.Model
+		var err error
+		if took := allocated(func() { m, err = Parse("config.pbtxt", data) }); took > uint64(4<<20+500*len(data)) {
+			t.Errorf("%d bytes of memory for %d", took, len(data))
+		}
 		if err != nil {
 			demandFile(t, err)
 			return

@@ -1,6 +1,7 @@
 package pbtxt
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -68,7 +69,34 @@ func parse(file string, data []byte, sent bool, unmarshal func([]byte, protorefl
 	if err := unmarshal(data, c); err != nil {
 		return nil, syntax(file, err)
 	}
+	if err := checkLists(file, c.ProtoReflect()); err != nil {
+		return nil, err
+	}
 	return translate(file, c, sent)
+}
+
+// checkLists refuses lists that are longer than a config.yaml may have them.
+func checkLists(file string, m protoreflect.Message) error {
+	var err error
+	m.Range(func(f protoreflect.FieldDescriptor, v protoreflect.Value) bool {
+		switch {
+		case f.IsList() && v.List().Len() > config.MaxItems:
+			err = &config.Error{File: file, Field: string(f.Name()), Text: fmt.Sprintf("%d items: expected at most %d", v.List().Len(), config.MaxItems)}
+		case f.IsList() && f.Message() != nil:
+			for i := range v.List().Len() {
+				err = cmp.Or(err, checkLists(file, v.List().Get(i).Message()))
+			}
+		case f.IsMap() && f.MapValue().Message() != nil:
+			v.Map().Range(func(_ protoreflect.MapKey, v protoreflect.Value) bool {
+				err = cmp.Or(err, checkLists(file, v.Message()))
+				return err == nil
+			})
+		case f.Message() != nil && !f.IsList() && !f.IsMap():
+			err = checkLists(file, v.Message())
+		}
+		return err == nil
+	})
+	return err
 }
 
 var (

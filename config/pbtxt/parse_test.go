@@ -6,6 +6,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -121,6 +122,41 @@ func TestHostileFilesAreRefused(t *testing.T) {
 		}
 		demandFile(t, err)
 	}
+}
+
+// Lists are what makes much of a file's bytes.
+func TestLongListsTakeLittleMemory(t *testing.T) {
+	for _, tt := range []struct{ before, item, after string }{
+		{"", "input{}", ""},
+		{"", "output{dims:[1]} ", ""},
+		{"", "instance_group{gpus:1} ", ""},
+		{"", "model_warmup{}", ""},
+		{"", "batch_input{}", ""},
+		{"", `metric_tags{key:"a"}`, ""},
+		{"", `parameters{}`, ""},
+		{"instance_group{", "secondary_devices{}", "}"},
+		{"instance_group{rate_limiter{", "resources{}", "}}"},
+		{"ensemble_scheduling{", "step{}", "}"},
+		{"sequence_batching{", "control_input{control{}}", "}"},
+		{"model_warmup{inputs{value{dims:[", "1,", "1]}}}"},
+		{"dynamic_batching{preferred_batch_size:[", "1,", "1]}"},
+	} {
+		for _, n := range []int{1000, config.MaxItems, (maxBytes - 100) / len(tt.item)} {
+			data := []byte(tt.before + strings.Repeat(tt.item, n) + tt.after)
+			if took := allocated(func() { _, _ = Parse("config.pbtxt", data) }); took > uint64(32<<20+64*len(data)) {
+				t.Errorf("%d times %s: %d bytes of memory for %d", n, tt.item, took, len(data))
+			}
+		}
+	}
+}
+
+// allocated is how many bytes of memory something takes, if nothing else does.
+func allocated(do func()) uint64 {
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	do()
+	runtime.ReadMemStats(&after)
+	return after.TotalAlloc - before.TotalAlloc
 }
 
 // The model configurations that our own server answers with can be sent back to it.
