@@ -8,7 +8,6 @@ import (
 	"math"
 	"net/http"
 	"net/http/httptest"
-	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -17,6 +16,7 @@ import (
 
 	"galatea/gateway/wire"
 	"galatea/infer"
+	"galatea/internal/gauge"
 	"galatea/internal/jsontensor"
 	"galatea/tensor"
 )
@@ -95,15 +95,13 @@ func post(t *testing.T, g *Gateway, body []byte, header int, packing uint8) *htt
 // checkExchange makes sure that any body gets a proper answer, at a price that its
 // size bounds, and that nothing of it is held afterwards.
 func checkExchange(t *testing.T, g *Gateway, body []byte, header int, packing uint8) {
-	var before, after runtime.MemStats
-	runtime.ReadMemStats(&before)
-	w := post(t, g, body, header, packing)
-	runtime.ReadMemStats(&after)
+	var w *httptest.ResponseRecorder
+	took := gauge.Allocated(func() { w = post(t, g, body, header, packing) })
 	limit := uint64(8<<20) + 100*uint64(len(body))
 	if packing%packings == gzipped || packing%packings == deflated {
 		limit += 100 * fuzzInput
 	}
-	if took := after.TotalAlloc - before.TotalAlloc; took > limit {
+	if took > limit {
 		t.Errorf("%d bytes of memory for a body of %d", took, len(body))
 	}
 	if n := g.InflightBytes(); n != 0 {

@@ -5,13 +5,13 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
-	"runtime"
 	"strings"
 	"testing"
 
 	"galatea/config"
 	"galatea/gateway/wire"
 	"galatea/infer"
+	"galatea/internal/gauge"
 	"galatea/repository"
 	"galatea/tensor"
 )
@@ -39,12 +39,11 @@ func FuzzGenerate(f *testing.F) {
 	g := newDescribed(f, tensor.Spec{Name: "a", DType: tensor.FP32, Shape: tensor.Shape{free, free}},
 		tensor.Spec{Name: "b", DType: tensor.Bytes, Shape: tensor.Shape{free, 1}, Optional: true}, tensor.Spec{Name: "c", DType: tensor.Int8, Shape: tensor.Shape{free}, Optional: true})
 	f.Fuzz(func(t *testing.T, body []byte) {
-		var before, after runtime.MemStats
-		runtime.ReadMemStats(&before)
 		w := httptest.NewRecorder()
-		g.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/v2/models/m/generate", bytes.NewReader(body)))
-		runtime.ReadMemStats(&after)
-		if took, limit := after.TotalAlloc-before.TotalAlloc, uint64(8<<20)+20*uint64(len(body)); took > limit {
+		took := gauge.Allocated(func() {
+			g.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/v2/models/m/generate", bytes.NewReader(body)))
+		})
+		if took > uint64(8<<20)+20*uint64(len(body)) {
 			t.Errorf("%d bytes of memory for a body of %d", took, len(body))
 		}
 		if n := g.InflightBytes(); n != 0 {
@@ -70,12 +69,11 @@ func TestAnObjectOfOneInputAgainAndAgainTakesLittleMemory(t *testing.T) {
 	const times = 100_000
 	g := newDescribed(t, tensor.Spec{Name: "a", DType: tensor.Int8, Shape: tensor.Shape{tensor.Dynamic, 1}})
 	body := []byte(`{"a":1` + strings.Repeat(`,"a":1`, times) + `}`)
-	var before, after runtime.MemStats
-	runtime.ReadMemStats(&before)
 	w := httptest.NewRecorder()
-	g.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/v2/models/m/generate", bytes.NewReader(body)))
-	runtime.ReadMemStats(&after)
-	if took := after.TotalAlloc - before.TotalAlloc; w.Code != http.StatusBadRequest || took > uint64(1<<20+4*len(body)) {
+	took := gauge.Allocated(func() {
+		g.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/v2/models/m/generate", bytes.NewReader(body)))
+	})
+	if w.Code != http.StatusBadRequest || took > uint64(1<<20+4*len(body)) {
 		t.Errorf("%d %.100s, with %d bytes of memory for a body of %d", w.Code, w.Body, took, len(body))
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"galatea/config"
+	"galatea/internal/gauge"
 	"galatea/internal/tritonpb"
 )
 
@@ -36,7 +37,7 @@ func FuzzParse(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		var m *config.Model
 		var err error
-		if took := allocated(func() { m, err = Parse("config.pbtxt", data) }); took > uint64(4<<20+500*len(data)) {
+		if took := gauge.Allocated(func() { m, err = Parse("config.pbtxt", data) }); took > uint64(4<<20+500*len(data)) {
 			t.Errorf("%d bytes of memory for %d", took, len(data))
 		}
 		if err != nil {

@@ -6,11 +6,11 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
 
 	"galatea/config"
+	"galatea/internal/gauge"
 )
 
 var update = flag.Bool("update", false, "rewrite the expected texts in testdata")
@@ -143,20 +143,11 @@ func TestLongListsTakeLittleMemory(t *testing.T) {
 	} {
 		for _, n := range []int{1000, config.MaxItems, (maxBytes - 100) / len(tt.item)} {
 			data := []byte(tt.before + strings.Repeat(tt.item, n) + tt.after)
-			if took := allocated(func() { _, _ = Parse("config.pbtxt", data) }); took > uint64(32<<20+64*len(data)) {
+			if took := gauge.Allocated(func() { _, _ = Parse("config.pbtxt", data) }); took > uint64(32<<20+64*len(data)) {
 				t.Errorf("%d times %s: %d bytes of memory for %d", n, tt.item, took, len(data))
 			}
 		}
 	}
-}
-
-// allocated is how many bytes of memory something takes, if nothing else does.
-func allocated(do func()) uint64 {
-	var before, after runtime.MemStats
-	runtime.ReadMemStats(&before)
-	do()
-	runtime.ReadMemStats(&after)
-	return after.TotalAlloc - before.TotalAlloc
 }
 
 // The model configurations that our own server answers with can be sent back to it.

@@ -3,7 +3,6 @@ package rpc
 import (
 	"bytes"
 	"context"
-	"runtime"
 	"testing"
 	"time"
 
@@ -12,6 +11,7 @@ import (
 
 	"galatea/gateway/wire"
 	"galatea/infer"
+	"galatea/internal/gauge"
 	"galatea/internal/tritonpb"
 	"galatea/repository"
 	"galatea/tensor"
@@ -95,13 +95,13 @@ func FuzzRequest(f *testing.F) {
 	budget := &wire.Budget{}
 	s := &Server{service: wire.New(wire.Options{Models: anyModel{}, Memory: budget, Regions: &wire.Regions{}})}
 	f.Fuzz(func(t *testing.T, text []byte) {
-		var before, after runtime.MemStats
-		runtime.ReadMemStats(&before)
 		c := s.newCall()
-		c.message.receive(mem.BufferSlice{mem.SliceBuffer(bytes.Clone(text))})
-		err := c.decode(context.Background(), time.Now())
-		runtime.ReadMemStats(&after)
-		if took, limit := after.TotalAlloc-before.TotalAlloc, uint64(64<<10+64*len(text)); took > limit {
+		var err error
+		took := gauge.Allocated(func() {
+			c.message.receive(mem.BufferSlice{mem.SliceBuffer(bytes.Clone(text))})
+			err = c.decode(context.Background(), time.Now())
+		})
+		if took > uint64(64<<10+64*len(text)) {
 			t.Errorf("%d bytes of memory for a message of %d", took, len(text))
 		}
 		if err == nil {

@@ -86,9 +86,10 @@ func room(n int, d tensor.DType, want int64) int {
 // elements walks the elements of a value, through nested arrays.
 type elements struct {
 	scanner
-	count int64 // elements seen
-	want  int64 // how many there may be
-	nest  *nest // what follows how they are nested; nil: that does not matter
+	count  int64 // elements seen
+	want   int64 // how many there may be
+	nested bool  // how they are nested matters
+	nest   nest  // follows that
 }
 
 // append appends the elements, all of type d. It ends at the first that is wrong, having set err.
@@ -120,7 +121,7 @@ func (e *elements) next(i int, ended bool) int {
 				e.end(i)
 				return failed
 			case c == ']': // an array ends as an element does
-				if e.nest != nil && !e.leaveNest(i) {
+				if e.nested && !e.leaveNest(i) {
 					return failed
 				}
 				e.depth--
@@ -138,7 +139,7 @@ func (e *elements) next(i int, ended bool) int {
 			e.count++
 			return i
 		}
-		if e.nest != nil && !e.enterNest(i) {
+		if e.nested && !e.enterNest(i) {
 			return failed
 		}
 		e.depth++
@@ -235,7 +236,7 @@ func (e *elements) bools(dst []byte) []byte {
 
 func (e *elements) strings(dst []byte) []byte {
 	for i := e.next(0, false); i >= 0; i = e.next(i, true) {
-		if e.at(i) == '{' && e.nest != nil {
+		if e.at(i) == '{' && e.nested {
 			if dst, i = e.encoded(dst, i); i < 0 {
 				break
 			}

@@ -27,26 +27,26 @@ func AppendNested(dst []byte, shape tensor.Shape, src []byte, d tensor.DType) ([
 	if d == tensor.Bytes && uint64(len(src)) > math.MaxUint32 {
 		return dst, shape, fmt.Errorf("%w: BYTES of more than 4 GiB", ErrUnsupported)
 	}
-	n := nest{rank: unknown, dims: shape[len(shape):]}
-	n.parts = n.few[:0]
-	e := elements{scanner: scanner{src: src, maxDepth: DefaultDepth, nan: true}, want: math.MaxInt64, nest: &n}
+	e := elements{
+		scanner: scanner{src: src, maxDepth: DefaultDepth, nan: true}, want: math.MaxInt64,
+		nested: true, nest: nest{rank: unknown, dims: shape[len(shape):]},
+	}
 	most := int64(bytes.Count(src, []byte{','})) + 1
 	out := e.append(slices.Grow(dst, room(len(src), d, most)), d)
 	if e.err != nil {
 		return dst, shape, e.err
 	}
-	return out, append(shape, n.dims...), nil
+	return out, append(shape, e.nest.dims...), nil
 }
 
 // nest follows the arrays around the elements. It looks at brackets only: the elements
 // between two of them are counted by then.
 type nest struct {
-	rank  int      // at how many arrays the elements are; unknown before the first, or the first empty array
-	dims  []int64  // by depth; unknown before the first array there has ended
-	parts []int64  // how many arrays the array open at each depth has had
-	mark  int64    // how many elements there were at the last bracket
-	from  int      // the position behind it
-	few   [4]int64 // what parts begin in: most are few, and there may be a value for each of very many rows
+	rank  int     // at how many arrays the elements are; unknown before the first, or the first empty array
+	dims  []int64 // by depth; unknown before the first array there has ended
+	parts []int64 // how many arrays the array open at each depth has had
+	mark  int64   // how many elements there were at the last bracket
+	from  int     // the position behind it
 }
 
 // unknown stands for a rank or a dimension that is not known yet.
@@ -54,14 +54,14 @@ const unknown = -1
 
 // settle makes rank known when there has been an element.
 func (e *elements) settle() {
-	if n := e.nest; n.rank == unknown && e.count > 0 {
+	if n := &e.nest; n.rank == unknown && e.count > 0 {
 		n.rank = e.depth // no bracket came between
 	}
 }
 
 // enterNest follows the bracket at i that opens an array.
 func (e *elements) enterNest(i int) bool {
-	n := e.nest
+	n := &e.nest
 	e.settle()
 	switch {
 	case e.depth >= e.maxDepth:
@@ -86,7 +86,7 @@ func (e *elements) enterNest(i int) bool {
 
 // leaveNest follows the bracket at i that closes an array.
 func (e *elements) leaveNest(i int) bool {
-	n := e.nest
+	n := &e.nest
 	e.settle()
 	if n.rank == unknown {
 		n.rank = e.depth

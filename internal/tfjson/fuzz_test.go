@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"galatea/internal/gauge"
 	"galatea/tensor"
 )
 
@@ -66,7 +67,12 @@ func FuzzPredict(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, body []byte, model byte) {
 		inputs := models[int(model)%len(models)]
-		got, format, err := DecodePredict(body, inputs)
+		var got []tensor.Tensor
+		var format Format
+		var err error
+		if took := gauge.Allocated(func() { got, format, err = DecodePredict(body, inputs) }); took > uint64(64<<10+64*len(body)) {
+			t.Errorf("%q: %d bytes of memory for a body of %d", body, took, len(body))
+		}
 		if err != nil {
 			checkError(t, body, err)
 			return
@@ -174,7 +180,11 @@ func FuzzExamples(f *testing.F) {
 	inputs := []tensor.Spec{in("x", tensor.FP32, -1, -1), in("x", tensor.Int64, -1, 2), in("x", tensor.Bytes, -1), in("x", tensor.Bool, -1, 1), in("x", tensor.Uint8, -1), in("x", tensor.FP64, -1, 2, 1)}
 	f.Fuzz(func(t *testing.T, body []byte, model byte) {
 		input := inputs[int(model)%len(inputs)]
-		got, err := DecodeExamples(body, "classify", input)
+		var got tensor.Tensor
+		var err error
+		if took := gauge.Allocated(func() { got, err = DecodeExamples(body, "classify", input) }); took > uint64(64<<10+64*len(body)+mostShared) {
+			t.Errorf("%q: %d bytes of memory for a body of %d", body, took, len(body))
+		}
 		if err != nil {
 			checkError(t, body, err)
 			return
