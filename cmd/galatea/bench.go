@@ -177,9 +177,9 @@ func (c *benchCmd) requests(s client.Signature) ([]bench.Request, int, error) {
 func (c *benchCmd) measure(ctx context.Context, server *client.Client, which client.Which, requests []bench.Request, rows int, l bench.Load) (level benchLevel, err error) {
 	var target *bench.Target
 	if c.Protocol == "grpc" {
-		target, err = bench.GRPC(c.GRPCServer, c.Name, number(c.Version), requests, l.Callers)
+		target, err = bench.GRPC(c.GRPCServer, c.Name, number(c.Version), c.headers(), requests, l.Callers)
 	} else {
-		target, err = bench.HTTP(server.URL(which)+"/infer", requests)
+		target, err = bench.HTTP(server.URL(which)+"/infer", c.headers(), requests)
 	}
 	if err != nil {
 		return level, err
@@ -200,15 +200,24 @@ func (c *benchCmd) measure(ctx context.Context, server *client.Client, which cli
 	return levelOf(l, r, rows, after.Since(before)), nil
 }
 
+// amount is a level of load, for people.
+func amount(n int, open bool) string {
+	switch {
+	case open:
+		return fmt.Sprintf("%d requests/s", n)
+	case n == 1:
+		return "1 caller"
+	default:
+		return fmt.Sprintf("%d callers", n)
+	}
+}
+
 // show tells on stderr which level is measured, on a terminal with a bar, until the
 // returned function is called.
 func (c *benchCmd) show(at, of, n int, open bool) (done func()) {
 	if c.Quiet {
 		return func() {}
 	}
-	what := fmt.Sprintf("level %d of %d: %d callers", at+1, of, n)
-	if open {
-		what = fmt.Sprintf("level %d of %d: %d requests/s", at+1, of, n)
-	}
+	what := fmt.Sprintf("level %d of %d: %s", at+1, of, amount(n, open))
 	return showProgress(os.Stderr, what, c.WarmUp+c.Duration)
 }

@@ -4,17 +4,43 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"strings"
 	"text/tabwriter"
 	"time"
+
+	"golang.org/x/net/http/httpguts"
 
 	"galatea/internal/client"
 )
 
 // remoteCmd is what the commands that talk to a running server have in common.
 type remoteCmd struct {
-	Server address `default:"http://127.0.0.1:8000" placeholder:"URL" help:"The running server. (default: ${default})"`
+	Server address  `default:"http://127.0.0.1:8000" placeholder:"URL" help:"The running server. (default: ${default})"`
+	Header []header `sep:"none" short:"H" placeholder:"NAME:VALUE" help:"A header, or metadata over gRPC, that goes with each request, such as the key of a restricted API. May be repeated."`
+}
+
+// header is one of a request's.
+type header struct{ name, value string }
+
+// UnmarshalText reads NAME:VALUE, as curl takes it.
+func (h *header) UnmarshalText(text []byte) error {
+	name, value, found := strings.Cut(string(text), ":")
+	h.name, h.value = name, strings.TrimSpace(value)
+	if !found || !httpguts.ValidHeaderFieldName(h.name) || !httpguts.ValidHeaderFieldValue(h.value) {
+		return fmt.Errorf("%q is no header: expected NAME:VALUE, such as admin-key:SECRET", text)
+	}
+	return nil
+}
+
+// headers go with each request.
+func (r *remoteCmd) headers() http.Header {
+	all := http.Header{}
+	for _, h := range r.Header {
+		all.Add(h.name, h.value)
+	}
+	return all
 }
 
 // address is one that a client takes; another is a wrong command line.
@@ -28,7 +54,7 @@ func (a *address) UnmarshalText(text []byte) error {
 }
 
 func (r *remoteCmd) connect() (*client.Client, error) {
-	return client.New(string(r.Server), client.Options{})
+	return client.New(string(r.Server), client.Options{Header: r.headers()})
 }
 
 // forEver is nil for a command that ends with a signal because that is how it is ended.

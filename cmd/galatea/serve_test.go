@@ -12,7 +12,7 @@ import (
 
 func TestWhatTheFlagsSayOfTheFrontsIsSo(t *testing.T) {
 	s := serve(t, nil, "--shutdown-delay=0s", "--no-strict-triton", "--allow-client-shm", "--cors-origin=https://a.example",
-		"--http-restricted-api=trace,logging:key=secret", "--grpc-restricted-protocol=inference:key=secret")
+		"--http-restricted-api=trace,logging,inference:key=secret", "--grpc-restricted-protocol=inference:key=secret")
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
@@ -48,7 +48,18 @@ func TestWhatTheFlagsSayOfTheFrontsIsSo(t *testing.T) {
 		}
 	}
 
-	command{"bench slow --protocol=grpc --input 1 --quiet --grpc-server=" + s.grpc, 1, `Unavailable This protocol is restricted, expecting header 'triton-grpc-protocol-key'$`}.try(t, s)
+	for _, c := range []command{
+		{"infer slow --input 1", 1, `expecting header 'key': --header=key:VALUE sends it$`},
+		{"infer slow --input 1 --header=key:secret", 0, `^y +`},
+		{"infer slow --input 1 --header=key:wrong", 1, `expecting header 'key'`},
+		{"infer slow --input 1 --header=key", 2, `"key" is no header: expected NAME:VALUE`},
+		{"infer slow --input 1 -H", 2, `header`},
+		{"infer slow --input 1 --header=a\u00e4:x", 2, `is no header`},
+		{"bench slow --protocol=grpc --input 1 --duration=100ms --warmup=0s --concurrency=1 --quiet --header=key:secret --header=triton-grpc-protocol-key:secret --grpc-server=" + s.grpc, 0, `^CALLERS`},
+	} {
+		c.try(t, s)
+	}
+	command{"bench slow --protocol=grpc --header=key:secret --input 1 --quiet --grpc-server=" + s.grpc, 1, `Unavailable This protocol is restricted, expecting header 'triton-grpc-protocol-key'$`}.try(t, s)
 	if err := s.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}

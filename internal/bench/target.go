@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math"
 	"net/http"
 	"strconv"
@@ -14,6 +15,7 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
 	"galatea/internal/tritonpb"
@@ -34,8 +36,9 @@ const patience = time.Minute
 
 const headerLength = "Inference-Header-Content-Length"
 
-// HTTP is a model by binary tensors over HTTP; url is where it is asked.
-func HTTP(url string, requests []Request) (*Target, error) {
+// HTTP is a model by binary tensors over HTTP; url is where it is asked, and header goes
+// with each request.
+func HTTP(url string, header http.Header, requests []Request) (*Target, error) {
 	type input struct {
 		Name       string         `json:"name"`
 		DataType   string         `json:"datatype"`
@@ -71,6 +74,7 @@ func HTTP(url string, requests []Request) (*Target, error) {
 		if err != nil {
 			return err
 		}
+		maps.Copy(r.Header, header)
 		r.Header.Set("Content-Type", "application/octet-stream")
 		r.Header.Set(headerLength, p.header)
 		resp, err := client.Do(r)
@@ -101,8 +105,9 @@ func errorText(body []byte) string {
 const callersOnOne = 16
 
 // GRPC is a model by raw tensors over gRPC at an address, for so many callers. version is
-// empty for the one that the model serves by default.
-func GRPC(address, model, version string, requests []Request, callers int) (*Target, error) {
+// empty for the one that the model serves by default. header goes with each request as
+// metadata.
+func GRPC(address, model, version string, header http.Header, requests []Request, callers int) (*Target, error) {
 	var conns []*grpc.ClientConn
 	closeAll := func() error {
 		var err error
@@ -128,8 +133,12 @@ func GRPC(address, model, version string, requests []Request, callers int) (*Tar
 		}
 		all[i] = m
 	}
+	with := metadata.MD{}
+	for name, values := range header {
+		with.Set(name, values...)
+	}
 	ask := func(ctx context.Context, i int) error {
-		ctx, cancel := context.WithTimeout(ctx, patience)
+		ctx, cancel := context.WithTimeout(metadata.NewOutgoingContext(ctx, with), patience)
 		defer cancel()
 		_, err := tritonpb.NewGRPCInferenceServiceClient(conns[i%len(conns)]).ModelInfer(ctx, all[i%len(all)])
 		if err != nil {

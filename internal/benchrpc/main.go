@@ -109,12 +109,12 @@ func compare(ctx context.Context, s settings, m workload.Model, repository strin
 		return err
 	}
 	defer func() { err = errors.Join(err, server.Stop(), server.Ended()) }()
-	byHTTP, err := bench.HTTP("http://"+at(0)+m.Path(), requests(m))
+	byHTTP, err := bench.HTTP("http://"+at(0)+m.Path(), nil, requests(m))
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, byHTTP.Close()) }()
-	byRPC, err := bench.GRPC(at(1), m.Name, "", requests(m), s.callers)
+	byRPC, err := bench.GRPC(at(1), m.Name, "", nil, requests(m), s.callers)
 	if err != nil {
 		return err
 	}

@@ -10,6 +10,8 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"regexp"
+	"slices"
 	"strings"
 	"time"
 )
@@ -30,6 +32,7 @@ type Options struct {
 	Retry  time.Duration // between two connections of Follow; 0 is 1 s
 	GiveUp time.Duration // how long Follow looks for a server that it has lost; 0 is 1 min
 	Stall  time.Duration // how long a stream may be silent; 0 is 45 s, the server's heartbeat three times
+	Header http.Header   // sent with each request
 }
 
 // Client is a server as its operators see it.
@@ -107,6 +110,9 @@ func (c *Client) send(ctx context.Context, r request, header map[string]string) 
 	if err != nil {
 		return nil, err
 	}
+	for name, values := range c.o.Header {
+		req.Header[name] = slices.Clone(values)
+	}
 	if r.body != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}
@@ -162,6 +168,9 @@ func (c *Client) read(ctx context.Context, resp *http.Response) ([]byte, error) 
 	return body, nil
 }
 
+// restricted is what the server says of a restricted call.
+var restricted = regexp.MustCompile(`^This API is restricted, expecting header '([^']+)'$`)
+
 // refusal is the error that an answer tells, in the server's words.
 func (c *Client) refusal(resp *http.Response, body []byte) error {
 	var told struct{ Error string }
@@ -169,6 +178,9 @@ func (c *Client) refusal(resp *http.Response, body []byte) error {
 		told.Error = fmt.Sprintf("%s answered %s to %s %s: is it a Galatea server?", c.server, resp.Status, resp.Request.Method, resp.Request.URL.Path)
 	} else if told.Error == "Not Found" || told.Error == "Method Not Allowed" {
 		told.Error = fmt.Sprintf("%s has no %s %s: it may be an older release", c.server, resp.Request.Method, resp.Request.URL.Path)
+	}
+	if key := restricted.FindStringSubmatch(told.Error); key != nil {
+		told.Error += fmt.Sprintf(": --header=%s:VALUE sends it", key[1])
 	}
 	return &ServerError{Status: resp.StatusCode, Text: strings.TrimRight(told.Error, ";\n")}
 }
