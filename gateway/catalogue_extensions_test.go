@@ -86,11 +86,11 @@ var (
 		{name: "load of an unknown model", path: "/v2/repository/models/nobody/load", status: 500, text: "failed to load 'nobody', failed to poll from model repository"},
 		{name: "load without a name", path: "/v2/repository/models//load", status: 400, text: "Model name cannot be empty. Please enter a valid name to deploy."},
 		{name: "load of a name that leaves the repository", path: "/v2/repository/models/..%2Fm/load", status: 400, text: "invalid model name '../m', model name must not contain path traversal characters"},
-		{name: "load with a parameter that there is not", path: "/v2/repository/models/scale/load", body: `{"parameters":{"so":1}}`, status: 500, text: "unexpected error on creating Triton parameter"},
+		{name: "load with a parameter that there is not", path: "/v2/repository/models/scale/load", body: `{"parameters":{"so":1}}`, status: 500, text: "unexpected error on creating Triton parameter: 'so': expected config, file:VERSION/NAME, force or persist"},
 		{name: "load with a file but no config", path: "/v2/repository/models/scale/load", body: `{"parameters":{"file:1/model.onnx":"AA=="}}`, status: 400, text: "Load parameter 'config' must be specified for model file override"},
 		{name: "load of one repository", path: "/v2/repository/here/models/scale/load", status: 501, text: "'repository_name' specification is not supported"},
 		{name: "unload of one repository", path: "/v2/repository/here/models/scale/unload", status: 501, text: "'repository_name' specification is not supported"},
-		{name: "unload with a parameter of another type", path: "/v2/repository/models/scale/unload", body: `{"parameters":{"unload_dependents":1}}`, status: 500, text: "unexpected error on creating Triton parameter"},
+		{name: "unload with a parameter of another type", path: "/v2/repository/models/scale/unload", body: `{"parameters":{"unload_dependents":1}}`, status: 500, text: "unexpected error on creating Triton parameter: 'unload_dependents': expected unload_dependents, true or false"},
 		{name: "index of one repository", path: "/v2/repository/here/index", status: 501, text: "'repository_name' specification is not supported"},
 		{name: "index of what is ready, or is it", path: "/v2/repository/index", body: `{"ready":"yes"}`, status: 400, text: "Invalid value for 'ready': expected a boolean"},
 	}

@@ -105,10 +105,10 @@ var (
 		{name: "shape past 2^64", body: inputs(x("[1,99999999999999999999]", "FP32", "[1]")), status: 500, text: "Unable to parse 'shape': attempt to access JSON non-unsigned-integer as unsigned-integer"},
 		{name: "shape past 2^63", body: inputs(x("[1,9223372036854775808]", "FP32", "[1]")), status: 400, text: "invalid shape for input 'x': shape [1,9223372036854775808] contains one or more invalid dimensions"},
 		{name: "shape of too many elements", body: inputs(x("[4294967296,4294967296]", "FP32", "[1]")), status: 400, text: "invalid shape for input 'x': shape [4294967296,4294967296] causes total element count to exceed maximum size of 9223372036854775807"},
-		{name: "too many data", body: inputs(x("[1,4]", "FP32", "[1,2,3,4,5]")), status: 500, text: "Unable to parse 'data': Shape does not match true shape of 'data' field"},
-		{name: "too few data", body: inputs(x("[1,4]", "FP32", "[1,2,3]")), status: 500, text: "Failed to parse 'data' field: shape does not match true shape"},
-		row{body: inputs(x("[1,4]", "BYTES", `["a","b","c","d","e"]`)), status: 500, text: "Unable to parse 'data': shape does not match true shape of 'data' field"}.named("too many strings").of("text"),
-		row{body: inputs(x("[1,4]", "BYTES", `["a"]`)), status: 500, text: "Failed to parse 'data' field: shape does not match true shape"}.named("too few strings").of("text"),
+		{name: "too many data", body: inputs(x("[1,4]", "FP32", "[1,2,3,4,5]")), status: 500, text: "Unable to parse 'data': Shape does not match true shape of 'data' field: expected 4 elements for shape [1,4] of input 'x'"},
+		{name: "too few data", body: inputs(x("[1,4]", "FP32", "[1,2,3]")), status: 500, text: "Failed to parse 'data' field: shape does not match true shape: expected 4 elements for shape [1,4] of input 'x'"},
+		row{body: inputs(x("[1,4]", "BYTES", `["a","b","c","d","e"]`)), status: 500, text: "Unable to parse 'data': shape does not match true shape of 'data' field: expected 4 elements for shape [1,4] of input 'x'"}.named("too many strings").of("text"),
+		row{body: inputs(x("[1,4]", "BYTES", `["a"]`)), status: 500, text: "Failed to parse 'data' field: shape does not match true shape: expected 4 elements for shape [1,4] of input 'x'"}.named("too few strings").of("text"),
 		{name: "data of another type", body: inputs(x("[1,4]", "FP32", `[1,2,"3",4]`)), status: 500, text: `Unable to parse 'data': input 'x': element 2: expected a number within the range of FP32, got "3"`, why: "Triton does not say which element"},
 		{name: "data past the type's range", body: inputs(x("[1,4]", "INT8", `[1,2,300,4]`)), status: 500, text: `Unable to parse 'data': input 'x': element 2: expected an integer from -128 to 127, got 300`, why: "Triton takes the lowest byte without a word"},
 		{name: "data that is not there", body: inputs(x("[1,4]", "FP32", `null`)), status: 500, text: `Unable to parse 'data': input 'x': element 0: expected a number within the range of FP32, got null`},
@@ -213,8 +213,8 @@ var (
 		{name: "a shape of many dimensions", body: inputs(x("[1"+strings.Repeat(",1", 400_000)+"]", "FP32", "[1]")), status: 400, text: (unnamed + "unexpected shape for input 'x' for model 'scale'. Expected [-1,4], got [1" + strings.Repeat(",1", 4096))[:4096] + "..."},
 		{name: "a shape that asks for the memory of the world", body: inputs(x("[1000000,1000000000]", "FP32", "[1,2]")), status: 400, text: fmt.Sprintf("JSON input 'x' has a byte_size (4000000000000000 bytes) that exceeds the maximum allowed value of %d bytes. Use --http-max-input-size to increase the limit.", maxInput)},
 		{name: "an input of a few bytes more than the limit", body: inputs(x("[65537,4]", "FP32", "["+strings.Repeat("1,", 262_147)+"1]")), status: 400, text: fmt.Sprintf("JSON input 'x' has a byte_size (1048592 bytes) that exceeds the maximum allowed value of %d bytes. Use --http-max-input-size to increase the limit.", maxInput)},
-		{name: "strings that ask for the memory of the world", body: inputs(x("[1000000,1000000000]", "BYTES", `["a"]`)), status: 500, text: "Failed to parse 'data' field: shape does not match true shape"},
-		{name: "more data than the shape has", body: inputs(x("[1,4]", "FP32", "["+strings.Repeat("1,", 500_000)+"1]")), status: 500, text: "Unable to parse 'data': Shape does not match true shape of 'data' field"},
+		{name: "strings that ask for the memory of the world", body: inputs(x("[1000000,1000000000]", "BYTES", `["a"]`)), status: 500, text: "Failed to parse 'data' field: shape does not match true shape: expected 1000000000000000 elements for shape [1000000,1000000000] of input 'x'"},
+		{name: "more data than the shape has", body: inputs(x("[1,4]", "FP32", "["+strings.Repeat("1,", 500_000)+"1]")), status: 500, text: "Unable to parse 'data': Shape does not match true shape of 'data' field: expected 4 elements for shape [1,4] of input 'x'"},
 	}
 )
 

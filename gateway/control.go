@@ -70,8 +70,10 @@ func parseLoad(all map[string]json.RawMessage) (l wire.Load, err error) {
 			l.Force, err = boolOf(name, raw)
 		case name == "persist":
 			l.Persist, err = boolOf(name, raw)
-		case name != "config" && !isFile, json.Unmarshal(raw, &text) != nil || raw[0] != '"':
-			err = wire.Unreadable("unexpected error on creating Triton parameter")
+		case name != "config" && !isFile:
+			err = wire.Unreadable("unexpected error on creating Triton parameter: '%s': expected config, file:VERSION/NAME, force or persist", name)
+		case json.Unmarshal(raw, &text) != nil || raw[0] != '"':
+			err = wire.Unreadable("unexpected error on creating Triton parameter: '%s': expected a text", name)
 		case isFile:
 			if l.Files == nil {
 				l.Files = map[string][]byte{}
@@ -95,7 +97,7 @@ func (g *Gateway) unload(c *gin.Context) {
 	err := readControl(c, &request)
 	for parameter, raw := range request.Parameters {
 		if parameter != "unload_dependents" || json.Unmarshal(raw, new(bool)) != nil {
-			err = wire.Unreadable("unexpected error on creating Triton parameter")
+			err = wire.Unreadable("unexpected error on creating Triton parameter: '%s': expected unload_dependents, true or false", parameter)
 		}
 	}
 	if err == nil {

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"errors"
+	"fmt"
 
 	"galatea/gateway/wire"
 	"galatea/infer"
@@ -165,14 +166,19 @@ func (h *held) append(text []byte, t *tensor.Tensor) error {
 	case errors.Is(err, jsontensor.ErrUnsupported):
 		return wire.Invalid("receiving %v data via JSON is not supported. Please use the binary data format for input %s", t.DType, t.Name)
 	case errors.Is(err, jsontensor.ErrTooMany) && t.DType == tensor.Bytes:
-		return wire.Unreadable("Unable to parse 'data': shape does not match true shape of 'data' field")
+		return wire.Unreadable("Unable to parse 'data': shape does not match true shape of 'data' field: %s", expected(t, want))
 	case errors.Is(err, jsontensor.ErrTooMany):
-		return wire.Unreadable("Unable to parse 'data': Shape does not match true shape of 'data' field")
+		return wire.Unreadable("Unable to parse 'data': Shape does not match true shape of 'data' field: %s", expected(t, want))
 	case errors.Is(err, jsontensor.ErrTooFew):
-		return wire.Unreadable("Failed to parse 'data' field: shape does not match true shape")
+		return wire.Unreadable("Failed to parse 'data' field: shape does not match true shape: %s", expected(t, want))
 	case errors.Is(err, jsontensor.ErrDepth):
 		return wire.Invalid("%v", err)
 	default:
 		return wire.Unreadable("Unable to parse 'data': input '%s': %v", t.Name, err)
 	}
+}
+
+// expected says how many elements an input's data should have had.
+func expected(t *tensor.Tensor, elements int64) string {
+	return fmt.Sprintf("expected %d elements for shape %v of input '%s'", elements, t.Shape, t.Name)
 }

@@ -42,11 +42,14 @@ func (c *convertCmd) Run() error {
 		files = append(files, found...)
 	}
 	failed := false
-	for i, file := range files {
-		if err := c.convert(file, i > 0); err != nil {
+	another := false
+	for _, file := range files {
+		if err := c.convert(file, another); err != nil {
 			fmt.Fprintf(os.Stderr, "galatea: %v\n", err)
 			failed = true
+			continue
 		}
+		another = true
 	}
 	if failed {
 		return errFailed

@@ -23,7 +23,7 @@ type recordCmd struct {
 	Request  string `arg:"" type:"existingfile" help:"File of the request in JSON, as it is sent to .../infer; - is the input."`
 	CaseName string `name:"name" placeholder:"CASE" help:"The case's name; --dir needs one."`
 	Version  int64  `placeholder:"N" help:"Ask this version. (default: the one that answers)"`
-	Dir      string `type:"existingdir" placeholder:"DIR" help:"Model repository to write NAME/golden/CASE.json into. (default: print it)"`
+	Dir      string `placeholder:"DIR" help:"Model repository to write NAME/golden/CASE.json into. (default: print it)"`
 	Force    bool   `help:"Replace a case that is there."`
 }
 

@@ -70,7 +70,11 @@ func run(args []string) int {
 	}
 	parsed, err := parser.Parse(args)
 	if err != nil {
-		fmt.Fprintf(os.Stderr, "galatea: %v: see galatea --help\n", err)
+		command := "galatea"
+		if e, is := errors.AsType[*kong.ParseError](err); is && e.Context.Selected() != nil {
+			command = e.Context.Selected().FullPath()
+		}
+		fmt.Fprintf(os.Stderr, "galatea: %v: see %s --help\n", err, command)
 		return 2
 	}
 	ctx, stop := untilSignal()

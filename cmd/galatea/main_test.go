@@ -94,10 +94,12 @@ func TestMistakesAreOneLine(t *testing.T) {
 		{"a time that is negative", []string{"serve", "--model-repository=.", "--grpc-keepalive-time=-1s"}, 2, "--grpc-keepalive-time: expected a time of 0 or more, got -1s"},
 		{"a repository that there is not", []string{"serve", "--model-repository=/nowhere", "--onnxruntime-library=" + library(t)}, 1, "--model-repository"},
 		{"a library that there is not", []string{"serve", "--model-repository=.", "--onnxruntime-library=/nowhere.so"}, 1, "make onnxruntime"},
-		{"a port that is taken", []string{"serve", "--model-repository=" + t.TempDir(), "--http-port=" + port, "--grpc-port=-1", "--metrics-port=-1", "--onnxruntime-library=" + library(t)}, 1, "--http-port"},
+		{"a port that is taken", []string{"serve", "--model-repository=" + t.TempDir(), "--http-port=" + port, "--grpc-port=-1", "--metrics-port=-1", "--onnxruntime-library=" + library(t)}, 1, "is in use: end what listens there, or name another port with --http-port"},
 		{"a restriction that is none", []string{"serve", "--model-repository=.", "--http-restricted-api=inference", "--onnxruntime-library=" + library(t)}, 1, "--http-restricted-api: \"inference\": expected CATEGORY[,CATEGORY...]:HEADER=VALUE"},
 		{"a category that there is not", []string{"serve", "--model-repository=.", "--grpc-restricted-protocol=inferences:k=v", "--onnxruntime-library=" + library(t)}, 1, "--grpc-restricted-protocol: \"inferences:k=v\": unknown category"},
 		{"a file that is no model", []string{"inspect", "main.go"}, 1, "not an ONNX model"},
+		{"a repository that is nowhere to be checked", []string{"check", "--onnxruntime-library=" + library(t), "/nowhere"}, 1, "expected a folder of models"},
+		{"a command without what it needs", []string{"golden", "record"}, 2, "see galatea golden record --help"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			_, text, code := output(t, tt.args...)

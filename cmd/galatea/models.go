@@ -44,7 +44,7 @@ func (c *modelsCmd) Run(ctx context.Context) error {
 		_, err := fmt.Println("no models")
 		return err
 	}
-	rows := [][]string{{"MODEL", "VERSION", "STATE", "LABELS", "REQUESTS", "LOADED", "REASON"}}
+	rows := [][]string{{"MODEL", "VERSION", "STATE", "LABELS", "REQUESTS", "LOAD TIME", "REASON"}}
 	for i := range all {
 		rows = append(rows, modelRows(&all[i])...)
 	}

@@ -122,7 +122,7 @@ func Start(ctx context.Context, o Options) (*App, error) {
 		Settle: o.Settle, Log: o.Log,
 	})
 	if err != nil {
-		return nil, errors.Join(err, a.closeListeners(), a.over.close())
+		return nil, errors.Join(fmt.Errorf("--model-repository: %w", err), a.closeListeners(), a.over.close())
 	}
 	loader := &Loader{Backend: o.Backend, Defaults: func() config.Defaults { return a.live.Load().Defaults() }, Verify: a.source.Verify, Log: o.Log, Tracer: o.Tracer, Limiter: &a.limiter, GraphCache: o.GraphCache}
 	a.control = repository.New(a.source, loader.Load, a.router, repository.Options{

@@ -11,6 +11,7 @@ import (
 	"net/http/pprof"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"galatea/gateway"
@@ -49,6 +50,9 @@ func (a *App) listen(ctx context.Context) error {
 	for _, p := range ports {
 		l, err := lc.Listen(ctx, "tcp", net.JoinHostPort(p.address, strconv.Itoa(p.number)))
 		if err != nil {
+			if errors.Is(err, syscall.EADDRINUSE) {
+				err = fmt.Errorf("port %d of %s is in use: end what listens there, or name another port with %s", p.number, p.address, p.flag)
+			}
 			return errors.Join(fmt.Errorf("%s: %w", p.flag, err), a.closeListeners())
 		}
 		*p.to = l

@@ -1,6 +1,7 @@
 package value
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"math"
@@ -85,10 +86,14 @@ func fromJSON(d tensor.DType, text []byte) (t tensor.Tensor, err error) {
 		t.DType = tensor.FP64
 	}
 	t.Data, t.Shape, err = jsontensor.AppendNested(nil, nil, text, t.DType)
-	if err != nil {
+	switch {
+	case err == nil:
+		return t, nil
+	case bytes.HasPrefix(bytes.TrimSpace(text), []byte("{")):
+		return t, fmt.Errorf("a value of %v: got an object in JSON: expected a value or a list, such as the data of an input in a request", d)
+	default:
 		return t, fmt.Errorf("a value of %v: %w", d, err)
 	}
-	return t, nil
 }
 
 // convert makes a tensor one of another type.

@@ -72,6 +72,7 @@ func TestValuesThatDoNotFitAreRefused(t *testing.T) {
 		takes tensor.Shape
 		want  string
 	}{
+		{`{"inputs":[]}`, tensor.FP32, tensor.Shape{2, 2}, "input x: a value of FP32: got an object in JSON: expected a value or a list, such as the data of an input in a request"},
 		{"[1,2,3]", tensor.FP32, tensor.Shape{2, 2}, "input x: it takes a shape of [2,2], got a value of shape [3]"},
 		{"[[1,2,3]]", tensor.FP32, tensor.Shape{3}, "input x: it takes a shape of [3], got a value of shape [1,3]"},
 		{"@wide.npy", tensor.Int8, tensor.Shape{2}, "input x: element 0 is 0.500000, which INT8 does not hold"},

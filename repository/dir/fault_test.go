@@ -255,7 +255,7 @@ func TestNewFailsWhenTheFileSystemDoes(t *testing.T) {
 			o := atOnce
 			o.Open = func(string) fs.FS { return failingFS{err} }
 			_, got := New([]string{"/x"}, o)
-			if got == nil || got.Error() != `model repository "/x": input/output error: name an existing folder with --model-repository` {
+			if got == nil || got.Error() != `model repository "/x": input/output error: expected a folder of models` {
 				t.Errorf("got %v", got)
 			}
 		})

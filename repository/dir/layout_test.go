@@ -126,7 +126,7 @@ func TestNewRefusesARootThatCannotBeRead(t *testing.T) {
 			if s, err := New([]string{path}, Options{NoWatch: true}); err == nil {
 				t.Errorf("got %v", s)
 			} else if why := map[string]string{"missing": "no such file or directory", "a file": "not a directory"}[name]; err.Error() !=
-				`model repository "`+path+`": `+why+": name an existing folder with --model-repository" {
+				`model repository "`+path+`": `+why+": expected a folder of models" {
 				t.Error(err)
 			}
 		})

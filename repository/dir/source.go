@@ -82,7 +82,7 @@ func New(roots []string, o Options) (*Source, error) {
 		}
 		fsys := o.Open(absolute)
 		if _, err := fs.ReadDir(fsys, "."); err != nil && i >= len(o.Overlays) {
-			return nil, fmt.Errorf("model repository %q: %w: name an existing folder with --model-repository", path, reason(err))
+			return nil, fmt.Errorf("model repository %q: %w: expected a folder of models", path, reason(err))
 		}
 		r := newRoot(absolute, fsys, &s.o)
 		r.overlay = i < len(o.Overlays)

@@ -232,12 +232,12 @@ class Infer(RestTest):
             (
                 {"inputs": [{**X, "data": [1, 2, 3]}]},
                 500,
-                "Failed to parse 'data' field: shape does not match true shape",
+                "Failed to parse 'data' field: shape does not match true shape: ",
             ),
             (
                 {"inputs": [{**X, "data": [1, 2, 3, 4, 5]}]},
                 500,
-                "Unable to parse 'data': Shape does not match true shape of 'data' field",
+                "Unable to parse 'data': Shape does not match true shape of 'data' field: ",
             ),
             ({"inputs": [{**X, "datatype": "FP99"}]}, 400, "invalid datatype for input x"),
             (
