@@ -22,6 +22,17 @@ var (
 // autoLoad is the share of what it can do at which a model has to keep its aim.
 const autoLoad = 0.7
 
+// autoAims are, by model, how many ask at a time, and the aim.
+var autoAims = map[string]struct {
+	connections int
+	aim         time.Duration
+}{
+	"small": {64, 20 * time.Millisecond},
+	"mlp":   {128, 50 * time.Millisecond},
+	"cnn32": {32, 100 * time.Millisecond},
+	"cnn":   {32, 200 * time.Millisecond},
+}
+
 // autos is the report of the part auto.
 type autos []auto
 
@@ -39,19 +50,19 @@ type auto struct {
 
 func measureAuto(ctx context.Context, s settings, root string) (printer, error) {
 	var all autos
-	for _, c := range []struct {
-		name        string
-		connections int
-		aim         time.Duration
-	}{{"small", 64, 20 * time.Millisecond}, {"mlp", 128, 50 * time.Millisecond}, {"cnn32", 32, 100 * time.Millisecond}, {"cnn", 32, 200 * time.Millisecond}} {
-		m, err := workload.Named(c.name)
+	for _, name := range s.models {
+		c, known := autoAims[name]
+		if !known {
+			return nil, fmt.Errorf("-models: no model %q: expected some of small, mlp, cnn32, cnn", name)
+		}
+		m, err := workload.Named(name)
 		if err != nil {
 			return nil, err
 		}
-		fmt.Fprintf(os.Stderr, "auto: %s, %d rounds\n", c.name, s.rounds)
-		a, err := autoOne(ctx, s, filepath.Join(root, "auto-"+c.name), m, c.connections, c.aim)
+		fmt.Fprintf(os.Stderr, "auto: %s, %d rounds\n", name, s.rounds)
+		a, err := autoOne(ctx, s, filepath.Join(root, "auto-"+name), m, c.connections, c.aim)
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", c.name, err)
+			return nil, fmt.Errorf("%s: %w", name, err)
 		}
 		all = append(all, a)
 	}

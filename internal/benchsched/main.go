@@ -16,6 +16,7 @@ import (
 // settings are the command line's.
 type settings struct {
 	parts   []string
+	models  []string // of the part auto
 	binary  string
 	config  string // file
 	library string
@@ -62,6 +63,7 @@ func parse(args []string) (settings, error) {
 	}
 	f := flag.NewFlagSet("benchsched", flag.ContinueOnError)
 	chosen := f.String("parts", strings.Join(names, ","), "what to measure")
+	models := f.String("models", "small,mlp,cnn32,cnn", "the models that tune themselves")
 	f.StringVar(&s.binary, "binary", "bin/galatea", "the server")
 	f.StringVar(&s.config, "config", "", "config.yaml that the models are overloaded with (default: none)")
 	f.StringVar(&s.library, "library", "", "ONNX Runtime's shared library (default: the one that make onnxruntime brought)")
@@ -72,7 +74,7 @@ func parse(args []string) (settings, error) {
 	if err := f.Parse(args); err != nil {
 		return s, err
 	}
-	s.parts = strings.Split(*chosen, ",")
+	s.parts, s.models = strings.Split(*chosen, ","), strings.Split(*models, ",")
 	for _, name := range s.parts {
 		if !slices.Contains(names, name) {
 			return s, fmt.Errorf("-parts: no part %q: expected some of %s", name, strings.Join(names, ","))
