@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"galatea/internal/client"
 	"galatea/internal/golden"
 )
 
@@ -69,7 +70,7 @@ func (c *recordCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	answer, err := server.Infer(ctx, c.Name, c.Version, request)
+	answer, err := server.Infer(ctx, client.Which{Name: c.Name, Version: c.Version}, request)
 	if err != nil {
 		return err
 	}

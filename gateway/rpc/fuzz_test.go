@@ -60,6 +60,12 @@ func FuzzSplit(f *testing.F) {
 		if !bytes.Equal(text, before) {
 			t.Fatal("the request was changed")
 		}
+		if wholeErr == nil && (len(whole.Inputs) > mostInputs || len(whole.Outputs) > mostOutputs) {
+			if err == nil {
+				t.Fatal("it is taken, though it has too many inputs or outputs")
+			}
+			return
+		}
 		parted := &tritonpb.ModelInferRequest{}
 		if err == nil {
 			err = proto.Unmarshal(rest, parted)

@@ -62,47 +62,36 @@ const (
 	mostOutputs = 1 << 16
 )
 
-// checkCounts refuses a request of too many inputs or outputs. rest is from split.
-func checkCounts(rest []byte) error {
-	inputs, outputs := 0, 0
-	for len(rest) > 0 {
-		number, kind, n := protowire.ConsumeTag(rest)
-		if number == fieldInputs {
-			inputs++
-		}
-		if number == fieldWanted {
-			outputs++
-		}
-		rest = rest[n+protowire.ConsumeFieldValue(number, kind, rest[n:]):]
-	}
-	switch {
-	case inputs > mostInputs:
-		return wire.Invalid("too many inputs: expected at most %d", mostInputs)
-	case outputs > mostOutputs:
-		return wire.Invalid("too many outputs: expected at most %d", mostOutputs)
-	default:
-		return nil
-	}
-}
-
 // split takes the raw tensors out of a ModelInferRequest, but for those that are more than
 // it may have inputs. raw is where they lie in text; rest is the message without them.
 // Encoders write fields in the order of their numbers, so that rest is the beginning of the
-// text as a rule; else it is a copy.
+// text as a rule; else it is a copy. A request of too many inputs or outputs is refused.
 func split(text []byte, raw [][]byte) (rest []byte, _ [][]byte, err error) {
 	head := 0 // rest is text up to here, unless it is a copy
 	copied := false
+	inputs, outputs := 0, 0
 	for at := 0; at < len(text); {
 		number, kind, n := protowire.ConsumeTag(text[at:])
 		if n < 0 {
-			return nil, raw, protowire.ParseError(n)
+			return nil, raw, unreadable(protowire.ParseError(n))
 		}
 		size := protowire.ConsumeFieldValue(number, kind, text[at+n:])
 		if size < 0 {
-			return nil, raw, protowire.ParseError(size)
+			return nil, raw, unreadable(protowire.ParseError(size))
 		}
 		end := at + n + size
+		switch number {
+		case fieldInputs:
+			inputs++
+		case fieldWanted:
+			outputs++
+		default:
+		}
 		switch {
+		case inputs > mostInputs:
+			return nil, raw, wire.Invalid("too many inputs: expected at most %d", mostInputs)
+		case outputs > mostOutputs:
+			return nil, raw, wire.Invalid("too many outputs: expected at most %d", mostOutputs)
 		case number == fieldRaw && kind == protowire.BytesType:
 			if len(raw) < mostInputs {
 				content, _ := protowire.ConsumeBytes(text[at+n:])

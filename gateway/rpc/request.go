@@ -71,14 +71,11 @@ func (c *call) decode(ctx context.Context, received time.Time) error {
 func (c *call) parse(ctx context.Context) error {
 	rest, raw, err := split(c.message.bytes, make([][]byte, 0, 4))
 	if err != nil {
-		return wire.Invalid("failed to parse the request: %v", err)
-	}
-	if err := checkCounts(rest); err != nil {
 		return err
 	}
 	m := &tritonpb.ModelInferRequest{}
 	if err := proto.Unmarshal(rest, m); err != nil {
-		return wire.Invalid("failed to parse the request: %v", err)
+		return unreadable(err)
 	}
 	c.req.ID = m.Id
 	if c.req.Model, err = refOf(m.ModelName, m.ModelVersion); err != nil {
@@ -103,6 +100,9 @@ func (c *call) parse(ctx context.Context) error {
 	}
 	return c.wanted(m.Outputs)
 }
+
+// unreadable is the error of a message that is none.
+func unreadable(err error) error { return wire.Invalid("failed to parse the request: %v", err) }
 
 // refOf reads which model a request names.
 func refOf(name, version string) (infer.Ref, error) {

@@ -13,7 +13,7 @@ import (
 	"galatea/backend"
 	"galatea/backend/onnx"
 	"galatea/internal/gauge"
-	"galatea/internal/loadclient"
+	"galatea/internal/latency"
 	"galatea/internal/workload"
 )
 
@@ -157,7 +157,7 @@ func (p *plainPart) measure(ctx context.Context, a plainArgs) (plainResult, erro
 	wg.Wait()
 	after, err := gauge.ProcessCPU()
 	var total plainResult
-	var all loadclient.Histogram
+	var all latency.Histogram
 	for i := range loops {
 		err = errors.Join(err, loops[i].err, loops[i].instance.Close())
 		total.Rate += loops[i].rate
@@ -172,7 +172,7 @@ func (p *plainPart) measure(ctx context.Context, a plainArgs) (plainResult, erro
 // plainLoop runs one instance.
 type plainLoop struct {
 	instance backend.Instance
-	runs     loadclient.Histogram
+	runs     latency.Histogram
 	rate     float64
 	err      error
 }

@@ -71,6 +71,11 @@ type Answer struct {
 
 const headerLength = "Inference-Header-Content-Length"
 
+// Infer sends a request in JSON, and returns the answer, which is JSON too.
+func (c *Client) Infer(ctx context.Context, w Which, body []byte) ([]byte, error) {
+	return c.call(ctx, request{http.MethodPost, w.path() + "/infer", body, inferTimeout})
+}
+
 // InferBinary asks for an inference. The body is a request with binary tensors, whose first
 // header bytes are JSON; all outputs have to be asked for as bytes.
 func (c *Client) InferBinary(ctx context.Context, w Which, body []byte, header int) (*Answer, error) {

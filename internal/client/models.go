@@ -3,7 +3,6 @@ package client
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"net/http"
 	"net/url"
 	"time"
@@ -163,16 +162,6 @@ func (c *Client) SetLabel(ctx context.Context, name, label string, version int64
 	}
 	_, err := c.decide(ctx, name, path, change{Version: version})
 	return err
-}
-
-// Infer sends a request in JSON to a model, or to a version of it, and returns the answer,
-// which is JSON too.
-func (c *Client) Infer(ctx context.Context, name string, version int64, body []byte) ([]byte, error) {
-	path := "/v2/models/" + url.PathEscape(name)
-	if version != 0 {
-		path += fmt.Sprintf("/versions/%d", version)
-	}
-	return c.call(ctx, request{http.MethodPost, path + "/infer", body, inferTimeout})
 }
 
 func ofModel(name, what string) string {

@@ -7,6 +7,8 @@ import (
 	"math"
 	"sync"
 	"time"
+
+	"galatea/internal/latency"
 )
 
 // Options describe a load.
@@ -34,14 +36,14 @@ type Options struct {
 
 // Result is what a load measured.
 type Result struct {
-	Answers uint64        // answers of status 200 in the measured time; with a Rate, to what was due in it
-	Errors  uint64        // all else, in the whole time: other statuses, failed checks, lost connections
-	First   error         // the first of them
-	Total   uint64        // answers of any kind, in the whole time
-	Elapsed time.Duration // the measured time; with a Rate, up to the last of the Answers if that came later
-	Latency Histogram     // of Answers
+	Answers uint64            // answers of status 200 in the measured time; with a Rate, to what was due in it
+	Errors  uint64            // all else, in the whole time: other statuses, failed checks, lost connections
+	First   error             // the first of them
+	Total   uint64            // answers of any kind, in the whole time
+	Elapsed time.Duration     // the measured time; with a Rate, up to the last of the Answers if that came later
+	Latency latency.Histogram // of Answers
 
-	Refusals map[int]*Histogram // latency of the answers of other statuses, by status, counted as Answers are
+	Refusals map[int]*latency.Histogram // latency of the answers of other statuses, by status, counted as Answers are
 }
 
 // Rate returns the answers per second.
@@ -122,12 +124,12 @@ func connect(ctx context.Context, o Options) ([]*worker, error) {
 }
 
 // refusal is the histogram of a status that is no success.
-func (r *Result) refusal(status int) *Histogram {
+func (r *Result) refusal(status int) *latency.Histogram {
 	if r.Refusals == nil {
-		r.Refusals = map[int]*Histogram{}
+		r.Refusals = map[int]*latency.Histogram{}
 	}
 	if r.Refusals[status] == nil {
-		r.Refusals[status] = &Histogram{}
+		r.Refusals[status] = &latency.Histogram{}
 	}
 	return r.Refusals[status]
 }

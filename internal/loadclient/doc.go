@@ -16,5 +16,5 @@
 // latency: a server that stops for a while cannot hide the callers who came meanwhile.
 //
 // It refuses every address that is not a loopback address. Run starts its
-// goroutines and waits for them; a Histogram belongs to one goroutine at a time.
+// goroutines and waits for them; a Result belongs to one goroutine at a time.
 package loadclient

@@ -3,21 +3,8 @@
 set -euo pipefail
 
 base=http://$E2E_HTTP/v2
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-
-# expect WHAT STATUS TEXT ARGUMENT... asks with curl's arguments; TEXT is in the answer.
-expect() {
-    local what=$1 status=$2 text=$3 got
-    shift 3
-    got=$(curl --silent --max-time 30 --output "$work/body" --write-out '%{http_code}' "$@")
-    if [ "$got" = "$status" ] && { [ -z "$text" ] || grep --quiet --text --fixed-strings -e "$text" "$work/body"; }; then
-        echo "$what"
-        return
-    fi
-    echo "$what: expected $status with $text, got $got with $(head -c 1000 "$work/body" | tr -d '\0')"
-    exit 1
-}
+# shellcheck source=scripts/e2e/expect.sh
+. "$(dirname "$0")/expect.sh"
 
 json='{"inputs":[{"name":"x","shape":[1,4],"datatype":"FP32","data":[1,2,3,4]}]}'
 expect 'the server is ready' 200 '' "$base/health/ready"

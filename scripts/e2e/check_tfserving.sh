@@ -3,21 +3,8 @@
 set -euo pipefail
 
 base=http://$E2E_HTTP/v1/models
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-
-# expect WHAT STATUS TEXT ARGUMENT... asks with curl's arguments; TEXT is in the answer.
-expect() {
-    local what=$1 status=$2 text=$3 got
-    shift 3
-    got=$(curl --silent --max-time 30 --output "$work/body" --write-out '%{http_code}' "$@")
-    if [ "$got" = "$status" ] && grep --quiet --fixed-strings -e "$text" "$work/body"; then
-        echo "$what"
-        return
-    fi
-    echo "$what: expected $status with $text, got $got with $(head -c 1000 "$work/body")"
-    exit 1
-}
+# shellcheck source=scripts/e2e/expect.sh
+. "$(dirname "$0")/expect.sh"
 
 rows='{"instances": [[1, 2, 3, 4], [5, 6, 7, 8]]}'
 expect 'rows are answered in rows' 200 '"predictions":[[2.0,4.0,6.0,8.0],[10.0,12.0,14.0,16.0]]' --data "$rows" "$base/scale:predict"

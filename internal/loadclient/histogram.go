@@ -1,6 +1,0 @@
-package loadclient
-
-import "galatea/internal/latency"
-
-// Histogram is where latencies are counted.
-type Histogram = latency.Histogram
