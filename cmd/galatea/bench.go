@@ -7,6 +7,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"galatea/internal/bench"
@@ -126,8 +127,9 @@ func (c *benchCmd) Run(ctx context.Context) error {
 		if open {
 			l.Callers, l.Rate = mostWaiting, float64(n)
 		}
-		done := c.show(i, len(list), n, open)
-		level, err := c.measure(ctx, server, which, requests, rows, l)
+		var answers atomic.Uint64
+		done := c.show(fmt.Sprintf("level %d of %d: %s", i+1, len(list), amount(n, open)), &answers)
+		level, err := c.measure(ctx, server, which, requests, rows, l, &answers)
 		done()
 		if err != nil {
 			return err
@@ -173,8 +175,8 @@ func (c *benchCmd) requests(s client.Signature) ([]bench.Request, int, error) {
 	return requests, c.Rows, err
 }
 
-// measure puts one level of load on the model.
-func (c *benchCmd) measure(ctx context.Context, server *client.Client, which client.Which, requests []bench.Request, rows int, l bench.Load) (level benchLevel, err error) {
+// measure puts one level of load on the model. answers counts them while it goes on.
+func (c *benchCmd) measure(ctx context.Context, server *client.Client, which client.Which, requests []bench.Request, rows int, l bench.Load, answers *atomic.Uint64) (level benchLevel, err error) {
 	var target *bench.Target
 	if c.Protocol == "grpc" {
 		target, err = bench.GRPC(c.GRPCServer, c.Name, number(c.Version), c.headers(), requests, l.Callers)
@@ -192,7 +194,14 @@ func (c *benchCmd) measure(ctx context.Context, server *client.Client, which cli
 	if err != nil {
 		return level, err
 	}
-	r := bench.Run(ctx, target.Ask, l)
+	ask := func(ctx context.Context, i int) error {
+		err := target.Ask(ctx, i)
+		if err == nil {
+			answers.Add(1)
+		}
+		return err
+	}
+	r := bench.Run(ctx, ask, l)
 	after, err := server.Statistics(context.WithoutCancel(ctx), which)
 	if err != nil {
 		return level, err
@@ -212,12 +221,19 @@ func amount(n int, open bool) string {
 	}
 }
 
-// show tells on stderr which level is measured, on a terminal with a bar, until the
-// returned function is called.
-func (c *benchCmd) show(at, of, n int, open bool) (done func()) {
-	if c.Quiet {
+// show tells on stderr what is measured, on a terminal with a bar and the answers that
+// have come, until the returned function is called.
+func (c *benchCmd) show(what string, answers *atomic.Uint64) (done func()) {
+	switch {
+	case c.Quiet:
+		return func() {}
+	case !isTerminal(os.Stderr):
+		say(what)
 		return func() {}
 	}
-	what := fmt.Sprintf("level %d of %d: %s", at+1, of, amount(n, open))
-	return showProgress(os.Stderr, what, c.WarmUp+c.Duration)
+	began := time.Now()
+	return keepDrawing(os.Stderr, func() string {
+		gone := time.Since(began)
+		return fmt.Sprintf("%s %s; %.0f answers/s", filled(float64(gone)/float64(c.WarmUp+c.Duration)), what, float64(answers.Load())/gone.Seconds())
+	})
 }

@@ -4,10 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"os"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"galatea/internal/bench"
@@ -129,35 +127,4 @@ func failures(all []benchLevel) string {
 		}
 	}
 	return out.String()
-}
-
-// showProgress shows on a file, when it is a terminal, a bar that fills in the given time,
-// else a line. The returned function wipes the bar and waits for its goroutine.
-func showProgress(to *os.File, what string, lasts time.Duration) (done func()) {
-	info, err := to.Stat()
-	if err != nil || info.Mode()&os.ModeCharDevice == 0 || os.Getenv("TERM") == "dumb" {
-		_, _ = fmt.Fprintln(to, what)
-		return func() {}
-	}
-	over := make(chan struct{})
-	began := time.Now()
-	var work sync.WaitGroup
-	work.Go(func() {
-		ticker := time.NewTicker(redraw)
-		defer ticker.Stop()
-		for {
-			full := min(barWidth, int(float64(time.Since(began))/float64(lasts)*barWidth))
-			_, _ = fmt.Fprintf(to, "\r\x1b[K[%s%s] %s", strings.Repeat("#", full), strings.Repeat(".", barWidth-full), what)
-			select {
-			case <-ticker.C:
-			case <-over:
-				_, _ = fmt.Fprint(to, "\r\x1b[K")
-				return
-			}
-		}
-	})
-	return func() {
-		close(over)
-		work.Wait()
-	}
 }
