@@ -48,6 +48,11 @@ func modelStreamInfer(server any, stream grpc.ServerStream) error {
 	if sendErr := <-sent; sendErr != nil {
 		return sendErr
 	}
+	if at, limited := ctx.Deadline(); err == nil && limited && !time.Now().Before(at) {
+		// The requests that were too late have been told so, maybe before the client's clock
+		// ran out; it is not to take their stream for one that went well.
+		return s.status(ctx, context.DeadlineExceeded, nil)
+	}
 	return err
 }
 
