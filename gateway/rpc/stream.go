@@ -48,11 +48,6 @@ func modelStreamInfer(server any, stream grpc.ServerStream) error {
 	if sendErr := <-sent; sendErr != nil {
 		return sendErr
 	}
-	if at, limited := ctx.Deadline(); err == nil && limited && !time.Now().Before(at) {
-		// The requests that were too late have been told so, maybe before the client's clock
-		// ran out; it is not to take their stream for one that went well.
-		return s.status(ctx, context.DeadlineExceeded, nil)
-	}
 	return err
 }
 
@@ -115,8 +110,15 @@ func (f *flow) start(ctx context.Context, c *call, received time.Time) {
 	}()
 }
 
-// send sends the answers. When one cannot be sent, or a strict stream has an error, it
-// stops the others with cancel, waits for them, and returns a status.
+// late reports whether the stream's own deadline has passed, which the server may know before
+// the client: what fails then is the stream, and not one of its requests.
+func (f *flow) late() bool {
+	at, limited := f.stream.Context().Deadline()
+	return limited && !time.Now().Before(at)
+}
+
+// send sends the answers. When one cannot be sent, or a strict stream or one that is late
+// has an error, it stops the others with cancel, waits for them, and returns a status.
 func (f *flow) send(cancel context.CancelFunc) error {
 	var failed error
 	for reply := range f.order {
@@ -125,6 +127,8 @@ func (f *flow) send(cancel context.CancelFunc) error {
 		case failed != nil:
 			r.answer.free()
 			continue
+		case r.err != nil && f.late():
+			failed = f.server.status(f.stream.Context(), context.DeadlineExceeded, nil)
 		case r.err != nil && f.strict:
 			failed = r.err
 		case r.err != nil:
