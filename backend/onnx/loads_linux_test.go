@@ -105,8 +105,8 @@ func resident(t *testing.T) int {
 	return pages * os.Getpagesize()
 }
 
-// A load takes only what processors have left over; what stays of it, the session's
-// threads, has the same priority as the rest of the process.
+// A load takes only what processors have left over, and lets others run in between; what
+// stays of it, the session's threads, has the same priority as the rest of the process.
 func TestPriorityOfLoads(t *testing.T) {
 	usual := threads(t)
 	for _, tt := range []struct {
@@ -131,13 +131,19 @@ func TestPriorityOfLoads(t *testing.T) {
 				}
 				loaded <- m
 			}()
-			m, lowered := watch(t, loaded)
+			m, lowered, yielded := watch(t, loaded)
 			if m == nil {
 				return
 			}
 			defer m.Close()
 			if !lowered {
 				t.Error("no thread had a lower priority while the model was loaded")
+			}
+			if !yielded {
+				t.Error("no timer let other threads run while the model was loaded")
+			}
+			if timers(t) {
+				t.Error("a timer is left")
 			}
 			if left := settled(t); left[10] > 0 {
 				t.Errorf("threads by nice value: %v", left)
@@ -150,17 +156,28 @@ func TestPriorityOfLoads(t *testing.T) {
 	}
 }
 
-// watch looks at the priorities until the model is loaded.
-func watch(t *testing.T, loaded <-chan backend.Model) (m backend.Model, lowered bool) {
+// watch looks at the priorities, and at the timers, until the model is loaded.
+func watch(t *testing.T, loaded <-chan backend.Model) (m backend.Model, lowered, yielded bool) {
 	t.Helper()
 	for {
 		select {
 		case m = <-loaded:
-			return m, lowered
+			return m, lowered, yielded
 		default:
 			lowered = lowered || threads(t)[10] > 0
+			yielded = yielded || timers(t)
 		}
 	}
+}
+
+// timers reports whether the process has any.
+func timers(t *testing.T) bool {
+	t.Helper()
+	text, err := os.ReadFile("/proc/self/timers")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(text) > 0
 }
 
 // settled waits until the threads that were made for a load have gone.

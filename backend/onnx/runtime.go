@@ -1,7 +1,7 @@
 package onnx
 
 /*
-#cgo linux LDFLAGS: -ldl
+#cgo linux LDFLAGS: -ldl -lrt
 #include <stdlib.h>
 #include "runtime.h"
 

@@ -78,6 +78,12 @@ OrtStatus *galatea_add_external(OrtSessionOptions *o, const char *const *names, 
 OrtStatus *galatea_specs(OrtSession *s, int outputs, galatea_spec **specs, size_t *count);
 void galatea_free_specs(galatea_spec *specs, size_t count);
 
+// From here on the calling thread, whose priority becomes low for good, lets the others run
+// every fraction of a millisecond. Threads that it starts later have the low priority.
+void galatea_give_way(void);
+// To be called before the thread ends.
+void galatea_stop_giving_way(void);
+
 // A set of processors. Making one fails where the system has no such sets, or a number is none.
 typedef struct galatea_cpus galatea_cpus;
 OrtStatus *galatea_new_cpus(const int *numbers, size_t n, galatea_cpus **cpus);

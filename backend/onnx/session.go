@@ -108,13 +108,27 @@ func (r *Runtime) createSession(o *C.OrtSessionOptions, want backend.Options, d 
 	return session, err
 }
 
-func setOptions(o *C.OrtSessionOptions, want backend.Options) error {
-	entries := map[string]string{
-		// Idle threads that spin steal the cores from the front and from other models.
-		"session.intra_op.allow_spinning": "0",
-		"session.inter_op.allow_spinning": "0",
+// ONNX Runtime's names for what threads within an operator do that have nothing to do.
+const (
+	allowSpinning = "session.intra_op.allow_spinning"
+	spinDuration  = "session.intra_op.spin_duration_us"
+)
+
+// configEntries are the session's, those that were chosen and ours.
+func configEntries(chosen map[string]string) map[string]string {
+	// Idle threads that spin steal the cores from the front and from other models.
+	entries := map[string]string{"session.inter_op.allow_spinning": "0"}
+	if _, ok := chosen[allowSpinning]; !ok {
+		// For as long as it takes to get to the next operator, and to the next request of a
+		// caller that has just been answered, they may: to sleep and wake costs more.
+		entries[allowSpinning], entries[spinDuration] = "1", "100"
 	}
-	maps.Copy(entries, want.Entries)
+	maps.Copy(entries, chosen)
+	return entries
+}
+
+func setOptions(o *C.OrtSessionOptions, want backend.Options) error {
+	entries := configEntries(want.Entries)
 	mode := 0
 	if want.Parallel {
 		mode = 1

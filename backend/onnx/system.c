@@ -1,4 +1,4 @@
-// What the C library and the system do for loads: memory that goes back, and priority.
+// What loads need of the C library and the system: memory that goes back, and a thread of their own.
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
@@ -17,7 +17,6 @@ enum {
   // Left alone, glibc raises the limit up to 32 MiB as it sees blocks being freed, and
   // keeps weights among what is still in use.
   MAPPED = 1 << 20,
-  NICE = 10,
 };
 
 void galatea_tune_memory(void) {
@@ -30,13 +29,6 @@ void galatea_tune_memory(void) {
 void galatea_return_memory(void) {
 #ifdef __GLIBC__
   malloc_trim(0);
-#endif
-}
-
-// A thread's own: Linux counts niceness by thread.
-static void lower_priority(void) {
-#ifdef __linux__
-  if (nice(NICE) == -1) return;  // a thread may always do it; were it refused, the load would only be less polite
 #endif
 }
 
@@ -63,7 +55,7 @@ static void *create_thread(void *threads_left, void (*work)(void *), void *param
     free(s);
     return NULL;
   }
-  if (--*left == 0) lower_priority();
+  if (--*left == 0) galatea_give_way();
   return (void *)thread;
 }
 
@@ -126,10 +118,11 @@ static void *create(void *p) {
   c->status = galatea_enter_cpus(c->cpus, &before);  // which the pool's threads inherit
   if (c->status) return NULL;
   if (c->pool == 0)
-    lower_priority();
+    galatea_give_way();
   else
     c->status = galatea_own_threads(c->options, &c->pool, create_thread, join_thread);
   if (!c->status) c->status = CreateSession(c->data, c->size, c->env, &c->session, c->options);
+  galatea_stop_giving_way();
   galatea_leave_cpus(before);
   return NULL;
 }

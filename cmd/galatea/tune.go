@@ -13,6 +13,7 @@ import (
 
 	"galatea/config"
 	"galatea/internal/app"
+	"galatea/internal/threads"
 	"galatea/internal/tune"
 	"galatea/repository"
 	"galatea/repository/dir"
@@ -111,6 +112,7 @@ func (c *tuneCmd) find(ctx context.Context) (*app.Loader, repository.Desired, er
 	if err != nil {
 		return nil, none, err
 	}
+	_ = threads.Batch() // as a server does; where it is not permitted, it is not for a server either
 	quiet := slog.New(slog.DiscardHandler)
 	runtime, err := openRuntime(c.OnnxruntimeLibrary, quiet)
 	if err != nil {

@@ -11,6 +11,7 @@ import (
 
 	"galatea/backend/onnx"
 	"galatea/internal/app"
+	"galatea/internal/threads"
 	"galatea/repository"
 )
 
@@ -40,6 +41,9 @@ func startGateway(ctx context.Context, setup json.RawMessage) (part, any, error)
 		return nil, nil, err
 	}
 	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	if err := threads.Batch(); err != nil { // as galatea serve does
+		return nil, nil, err
+	}
 	ort, err := onnx.Open(s.Library, log)
 	if err != nil {
 		return nil, nil, err

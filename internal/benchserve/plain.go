@@ -117,9 +117,9 @@ func (p *plainPart) model(ctx context.Context, s workload.Model, threads int, sp
 	if m := p.models[key]; m != nil {
 		return m, nil
 	}
-	o := backend.Options{IntraOpThreads: threads}
-	if spin {
-		o.Entries = map[string]string{"session.intra_op.allow_spinning": "1"}
+	o := backend.Options{IntraOpThreads: threads, Entries: map[string]string{"session.intra_op.allow_spinning": "0"}}
+	if spin { // for as long as the runtime has them by default
+		o.Entries["session.intra_op.allow_spinning"] = "1"
 	}
 	m, err := p.runtime.Load(ctx, backend.Artifact{
 		Name: s.Name, File: s.File(p.root), Signature: s.Signature(), Devices: []backend.Device{{}}, Options: o,

@@ -12,7 +12,7 @@ import (
 )
 
 // plainKept is how many of the sweep's best cells are measured again in each round.
-const plainKept = 3
+const plainKept = 6
 
 // rounds are all measurements of one model: for each number of connections, and
 // for each plain loop, one in each round.

@@ -11,6 +11,7 @@ var levels = map[string]int{
 	"internal/manifest": 0,
 	"internal/mem":      0,
 	"internal/shm":      0,
+	"internal/threads":  0,
 	"internal/tritonpb": 0,
 
 	"config":              1,
@@ -80,7 +81,7 @@ var fences = []fence{
 	{"C", []string{"backend/onnx"}, nil, "C stays behind the contract of package backend"},
 	{"unsafe", []string{"backend/onnx"}, []string{"*"}, "only who talks to C needs it"},
 	{"github.com/yalue/onnxruntime_go", []string{"backend/onnx"}, nil, "the runtime can be replaced"},
-	{"golang.org/x/sys", []string{"backend/onnx", "internal/gauge", "internal/loadclient", "repository/dir"}, []string{"*"}, "what is particular to a system stays at its edge"},
+	{"golang.org/x/sys", []string{"backend/onnx", "internal/gauge", "internal/loadclient", "internal/threads", "repository/dir"}, []string{"*"}, "what is particular to a system stays at its edge"},
 
 	{"github.com/gin-gonic/gin", []string{"gateway", "internal/benchserve"}, nil, "the framework's types stop in the gateway; the benchmark compares with a bare handler of it"},
 	{"github.com/rs/cors", []string{"gateway"}, nil, "HTTP ends in the gateway"},
