@@ -22,13 +22,17 @@ import (
 // whose policy is another than the system's default keep it, since somebody chose it. An
 // error says that the system does not permit it; then some threads may have changed.
 func Batch() error {
-	for {
+	for range passes {
 		changed, err := batchAll()
 		if err != nil || changed == 0 {
 			return err
 		}
 	}
+	return errors.New("the system says that it changes the policy of threads, and they keep it")
 }
+
+// passes over the threads are more than enough to see those that were started during one.
+const passes = 32
 
 // batchAll changes the threads that there are and says how many. Those that one of them
 // starts meanwhile may be missed.
