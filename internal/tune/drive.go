@@ -112,9 +112,8 @@ func (l *load) measured(all []answer) (took, error) {
 	if len(all) <= l.callers {
 		return took{}, errSlow
 	}
-	from, counted := all[l.callers-1].at, all[l.callers:]
-	over := counted[len(counted)-1].at - from
-	if over <= 0 {
+	from, counted := all[l.callers-1:], all[l.callers:]
+	if from[0].at == from[len(from)-1].at {
 		return took{}, errSlow
 	}
 	times := make([]time.Duration, len(counted))
@@ -123,7 +122,7 @@ func (l *load) measured(all []answer) (took, error) {
 	}
 	slices.Sort(times)
 	return took{
-		rows: rate(all[l.callers-1:]), requests: len(counted),
+		rows: rate(from), requests: len(counted),
 		p50: quantile(times, 50), p99: quantile(times, 99),
 	}, nil
 }
